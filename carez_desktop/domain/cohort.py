@@ -1,0 +1,89 @@
+"""Frozen, versioned lists of volumes with labels and a patient-level split."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from carez_desktop.domain.codec import digest_of
+from carez_desktop.domain.study import VolumeRecord
+
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True, slots=True)
+class CohortMember:
+    """One volume of a cohort."""
+
+    volume_id: str
+    patient_id: str
+    split: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Cohort:
+    """A named, frozen list of volumes.
+
+    Attributes:
+        version: 1, 2, ... under one name; an older version is never changed.
+        stand_in: Whether its studies are simulated and play real here (DESIGN section 8).
+    """
+
+    name: str
+    version: int
+    members: tuple[CohortMember, ...]
+    created_utc: str
+    stand_in: bool = False
+
+    @property
+    def sha256(self) -> str:
+        """Digest of the members: the same list has the same digest under any name."""
+        return digest_of([*self.members])
+
+    @property
+    def patients(self) -> tuple[str, ...]:
+        """Patients, sorted."""
+        return tuple(sorted({member.patient_id for member in self.members}))
+
+    def of_split(self, split: str) -> tuple[CohortMember, ...]:
+        """Members of one split; all of them for an empty name."""
+        return tuple(member for member in self.members if not split or member.split == split)
+
+
+def split_by_patient(
+    records: Sequence[VolumeRecord],
+    *,
+    seed: int = 0,
+    shares: tuple[float, float, float] = (0.6, 0.2, 0.2),
+) -> tuple[CohortMember, ...]:
+    """Give every patient, with all volumes, to one split.
+
+    Patients are ordered by SHA-256 of (seed, patient) and cut by the shares, so that the order in
+    which they were given does not matter. With three patients or more no split is empty.
+
+    Args:
+        records: Volumes to place.
+        seed: Changes the order of the patients.
+        shares: Of train, validation, test; they sum to 1.
+    """
+    patients = sorted(
+        {record.patient_id for record in records},
+        key=lambda patient: hashlib.sha256(f"{seed}|{patient}".encode()).hexdigest(),
+    )
+    count = len(patients)
+    if count >= len(SPLITS):
+        validation = max(1, round(count * shares[1]))
+        test = max(1, round(count * shares[2]))
+    else:
+        validation, test = 0, min(1, count - 1)
+    places = dict.fromkeys(patients, "train")
+    places.update(dict.fromkeys(patients[:test], "test"))
+    places.update(dict.fromkeys(patients[test : test + validation], "validation"))
+    return tuple(
+        CohortMember(
+            record.volume_id, record.patient_id, places[record.patient_id], dict(record.labels)
+        )
+        for record in records
+    )

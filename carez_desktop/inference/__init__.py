@@ -1,0 +1,1 @@
+"""Run generator packages with ONNX Runtime: package, noise, schedule, sampler, session."""

@@ -1,0 +1,1 @@
+"""Train a generator or a downstream model on site, and export it to ONNX."""

@@ -1,0 +1,1 @@
+"""The machine: paths, settings, keys, audit log, environment, child processes, network guard."""

@@ -1,0 +1,149 @@
+"""What the command line shows: the result on standard output, all else on standard error."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from carez_desktop.domain.codec import to_plain
+from carez_desktop.progress import CancellationFlag, ProgressReporter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from carez_desktop.workflows.context import WorkflowContext
+
+_REPORT_SECONDS = 0.1
+_LINE_SECONDS = 2.0
+
+
+@dataclass
+class CliState:
+    """The global options of one call, and its cancellation flag."""
+
+    home: Path | None = None
+    as_json: bool = False
+    cancel: CancellationFlag = field(default_factory=CancellationFlag)
+
+    def open_context(self) -> WorkflowContext:
+        """Open the site's home for the command."""
+        from carez_desktop.workflows.context import open_context
+
+        return open_context(self.home)
+
+    def emit(self, document: Any, show: Callable[[], None]) -> None:
+        """Print the JSON document, or call `show` to print text."""
+        if self.as_json:
+            sys.stdout.write(json.dumps(to_plain(document), indent=2, ensure_ascii=False) + "\n")
+            sys.stdout.flush()
+        else:
+            show()
+
+
+def state_of(context: typer.Context) -> CliState:
+    """Return the state that the top-level callback made."""
+    state = context.find_root().obj
+    if not isinstance(state, CliState):
+        raise TypeError("the command line was entered without its callback")
+    return state
+
+
+def say(text: str) -> None:
+    """Print a line of the result on standard output."""
+    sys.stdout.write(text + "\n")
+
+
+def note(text: str) -> None:
+    """Print a message on standard error."""
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
+
+
+def table(title: str, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    """Print a table on standard output; a pipe gets its full width."""
+    from rich.console import Console
+    from rich.table import Table
+
+    built = Table(*columns, title=title, title_justify="left", box=None, pad_edge=False)
+    for row in rows:
+        built.add_row(*row)
+    width = None if sys.stdout.isatty() else 200
+    Console(file=sys.stdout, width=width, highlight=False).print(built)
+
+
+def duration_text(seconds: float) -> str:
+    """Return `m:ss`, or `h:mm:ss` from an hour on."""
+    whole = max(0, round(seconds))
+    hours, rest = divmod(whole, 3600)
+    minutes, remainder = divmod(rest, 60)
+    return f"{hours}:{minutes:02d}:{remainder:02d}" if hours else f"{minutes}:{remainder:02d}"
+
+
+class _LineProgress:
+    """Progress as sparse lines, for logs and pipes."""
+
+    def __init__(self) -> None:
+        self._started = time.monotonic()
+        self._last = 0.0
+
+    def report(self, fraction: float, message: str = "") -> None:
+        now = time.monotonic()
+        if now - self._last < _LINE_SECONDS and fraction < 1.0:
+            return
+        self._last = now
+        elapsed = now - self._started
+        left = (
+            f", {duration_text(elapsed / fraction * (1 - fraction))} left" if fraction > 0 else ""
+        )
+        note(f"{fraction:4.0%} {message}{left}")
+
+
+class _BarProgress:
+    """Progress as a live bar with time left, for a terminal."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self.bar = Progress(
+            TextColumn("{task.percentage:>3.0f} %"),
+            BarColumn(),
+            TimeRemainingColumn(compact=True),
+            TextColumn("left  {task.description}"),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        self._row = self.bar.add_task("", total=1.0)
+        self._last = 0.0
+
+    def report(self, fraction: float, message: str = "") -> None:
+        now = time.monotonic()
+        if now - self._last < _REPORT_SECONDS and fraction < 1.0:
+            return
+        self._last = now
+        self.bar.update(self._row, completed=fraction, description=message)
+
+
+@contextmanager
+def progress_on_stderr() -> Iterator[ProgressReporter]:
+    """Show progress on standard error: a bar on a terminal, lines elsewhere."""
+    if not sys.stderr.isatty():
+        yield _LineProgress()
+        return
+    shown = _BarProgress()
+    with shown.bar:
+        yield shown
+
+
+def show_findings(findings: Any) -> None:
+    """Print findings as messages on standard error."""
+    for finding in findings:
+        note(f"{finding.severity.value}: {finding.text} ({finding.subject})")

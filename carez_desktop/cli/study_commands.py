@@ -1,0 +1,144 @@
+"""`carez import`, `series`, `volume`: studies in, volumes listed and written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from carez_desktop.cli.console import (
+    note,
+    progress_on_stderr,
+    say,
+    show_findings,
+    state_of,
+    table,
+)
+from carez_desktop.domain.study import ImportReport, VolumeRecord
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    app.command("import")(import_command)
+    app.command("series")(series_command)
+    app.command("volume")(volume_command)
+
+
+def import_command(
+    context: typer.Context,
+    paths: Annotated[list[Path], typer.Argument(help="Folders or files: DICOM, NIfTI, NRRD.")],
+) -> None:
+    """Import studies into the library, in place: the source is read, never written."""
+    state = state_of(context)
+    from carez_desktop.workflows.import_studies import import_studies
+
+    with progress_on_stderr() as progress:
+        report = import_studies(
+            state.open_context(), paths=tuple(paths), progress=progress, cancel=state.cancel
+        )
+    document = {
+        "studies": report.studies,
+        "series": [volume_document(record) for record in report.series],
+        "unreadable": report.unreadable,
+        "findings": report.findings,
+        "seconds": report.seconds,
+    }
+    state.emit(document, lambda: _show_import(report))
+
+
+def _show_import(report: ImportReport) -> None:
+    show_findings(report.findings)
+    for file in report.unreadable:
+        note(f"not read: {file.path}: {file.reason}")
+    say(
+        f"{report.studies} studies, {len(report.series)} volumes, "
+        f"{len(report.unreadable)} unreadable files in {report.seconds:.1f} s"
+    )
+
+
+def volume_document(record: VolumeRecord) -> dict[str, Any]:
+    """Return what `carez series --json` prints of a volume."""
+    return {
+        "volume_id": record.volume_id,
+        "series_instance_uid": record.series_instance_uid,
+        "study_instance_uid": record.study_instance_uid,
+        "patient_id": record.patient_id,
+        "modality": record.modality,
+        "description": record.description,
+        "shape": record.shape,
+        "spacing_mm": record.spacing_mm,
+        "orientation": record.orientation,
+        "kind": record.kind,
+        "refusal": record.refusal,
+        "split_reason": record.split_reason,
+        "set_id": record.set_id,
+        "set_index": record.set_index,
+        "findings": record.findings,
+        "objects": record.objects,
+        "labels": record.labels,
+    }
+
+
+def series_command(
+    context: typer.Context,
+    search: Annotated[str, typer.Option(help="Words to find in any field.")] = "",
+) -> None:
+    """List the volumes of the library."""
+    state = state_of(context)
+    from carez_desktop.workflows.list_volumes import list_volumes
+
+    records = list_volumes(state.open_context(), search=search)
+    state.emit([volume_document(record) for record in records], lambda: _show_volumes(records))
+
+
+def _show_volumes(records: tuple[VolumeRecord, ...]) -> None:
+    if not records:
+        note("No volumes. Import a folder first: carez import FOLDER")
+        return
+    rows = [
+        (
+            record.volume_id,
+            record.modality,
+            " x ".join(str(extent) for extent in record.shape),
+            "" if record.spacing_mm is None else "/".join(f"{s:.3g}" for s in record.spacing_mm),
+            record.orientation,
+            record.kind.value,
+            record.description,
+            record.refusal,
+        )
+        for record in records
+    ]
+    columns = (
+        "volume",
+        "mod",
+        "shape",
+        "spacing mm",
+        "axes",
+        "kind",
+        "description",
+        "refused because",
+    )
+    table("", columns, rows)
+
+
+def volume_command(
+    context: typer.Context,
+    volume_id: Annotated[str, typer.Argument(help="From `carez series`, or FILE.h5#CASE.")],
+    out: Annotated[Path, typer.Option(help="A .nii, .nii.gz or .nrrd file.")],
+) -> None:
+    """Write a volume in modality values with its geometry."""
+    state = state_of(context)
+    from carez_desktop.workflows.export_volume import export_volume
+
+    with progress_on_stderr() as progress:
+        facts = export_volume(
+            state.open_context(),
+            volume_id=volume_id,
+            out=out,
+            progress=progress,
+            cancel=state.cancel,
+        )
+    state.emit(
+        facts, lambda: say(f"{out}: {facts['shape']} {facts['dtype']} at {facts['spacing_mm']} mm")
+    )

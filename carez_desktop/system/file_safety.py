@@ -1,0 +1,136 @@
+"""Files that are written whole or not at all, and files that only their owner may read.
+
+Linux and Windows differ here: a folder cannot be synchronised on Windows, and the mode bits of a
+file say nothing there (the home folder's access list protects it instead).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from carez_desktop.errors import StorageError
+
+IS_POSIX = os.name == "posix"
+
+_REMEDIES = {
+    errno.ENOSPC: "Free space on its disk, or choose another folder",
+    errno.EDQUOT: "Free space within your quota, or choose another folder",
+    errno.EACCES: "Choose a folder that you may write to, or change its permissions",
+    errno.EPERM: "Choose a folder that you may write to, or change its permissions",
+    errno.EROFS: "The disk is read-only: choose a folder on another disk",
+    errno.ENOENT: "Create the folder first, or choose another one",
+}
+_DEFAULT_REMEDY = "Check that the folder is writable and its disk not full"
+
+
+def storage_error(error: BaseException, path: Path, what: str) -> StorageError:
+    """Turn a failed write into an error that names the folder and the remedy.
+
+    HDF5 reports a full disk as text only, so the text is searched where no number came along.
+
+    Args:
+        error: What the system or a library raised.
+        path: The file that was being written; its folder becomes the subject.
+        what: Start of the sentence (`The bundle cannot be written`).
+    """
+    number = getattr(error, "errno", None)
+    text = os.strerror(number) if isinstance(number, int) else str(error)
+    if not isinstance(number, int):
+        for candidate in (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT):
+            if f"errno = {candidate}," in text or os.strerror(candidate) in text:
+                number, text = candidate, os.strerror(candidate)
+                break
+    hint = _REMEDIES.get(number, _DEFAULT_REMEDY) if isinstance(number, int) else _DEFAULT_REMEDY
+    return StorageError(f"{what}: {text}", subject=str(path.parent), hint=hint)
+
+
+def part_path(path: Path) -> Path:
+    """Return the name under which a file is written before it is renamed into place."""
+    return path.with_name(f".{path.name}.part")
+
+
+@contextmanager
+def atomic_output(path: Path, what: str) -> Iterator[Path]:
+    """Yield a `.part` path beside the target; on success synchronise it and rename it into place.
+
+    A killed process leaves the old file or none, and at most a `.part` that the next run replaces.
+
+    Raises:
+        StorageError: When the folder cannot be written or its disk is full.
+    """
+    part = part_path(path)
+    try:
+        part.unlink(missing_ok=True)
+        yield part
+        with part.open("rb+") as stream:
+            os.fsync(stream.fileno())
+        part.replace(path)
+        synchronise_folder(path.parent)
+    except OSError as error:
+        raise storage_error(error, path, what) from error
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
+def synchronise_folder(folder: Path) -> None:
+    """Make a rename durable; does nothing where the system has no such call."""
+    if not IS_POSIX:
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def create_owner_only(path: Path, content: bytes) -> bool:
+    """Create a file that only its owner may read; return False where it exists already.
+
+    The content appears under the name at once (written aside, then linked), so a second process
+    that starts at the same moment never reads half a key.
+
+    Raises:
+        StorageError: When it cannot be written.
+    """
+    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        try:
+            os.link(aside, path)
+        except FileExistsError:
+            return False
+        synchronise_folder(path.parent)
+    except OSError as error:
+        raise storage_error(error, path, f"{path.name} cannot be written") from error
+    else:
+        return True
+    finally:
+        with suppress(OSError):
+            aside.unlink(missing_ok=True)
+
+
+def read_owner_only(path: Path) -> bytes:
+    """Read a file that only its owner may read.
+
+    Raises:
+        StorageError: When it cannot be read, or when others may read it.
+    """
+    try:
+        if IS_POSIX and path.stat().st_mode & 0o077:
+            raise StorageError(
+                "Others may read this secret file",
+                subject=str(path),
+                hint=f"Run: chmod 600 {path.name}; replace the key if others had access",
+            )
+        return path.read_bytes()
+    except OSError as error:
+        raise storage_error(error, path, f"{path.name} cannot be read") from error

@@ -1,0 +1,64 @@
+"""A file is there whole or not at all; a failed write names the folder and the remedy."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+import pytest
+
+from carez_desktop.errors import StorageError
+from carez_desktop.system.file_safety import atomic_output, create_owner_only, storage_error
+
+
+def test_a_failure_keeps_the_old_file(tmp_path: Path):
+    target = tmp_path / "a.txt"
+    target.write_text("old")
+
+    def fail_half_way() -> None:
+        with atomic_output(target, "It") as part:
+            part.write_text("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail_half_way()
+    assert target.read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_success_replaces_it(tmp_path: Path):
+    target = tmp_path / "a.txt"
+    target.write_text("old")
+    with atomic_output(target, "It") as part:
+        part.write_text("new")
+    assert target.read_text() == "new"
+
+
+def test_a_missing_folder_is_a_storage_error(tmp_path: Path):
+    target = tmp_path / "none" / "a.txt"
+    with (
+        pytest.raises(StorageError, match="Create the folder"),
+        atomic_output(target, "It") as part,
+    ):
+        part.write_text("new")
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OSError(errno.ENOSPC, "full"), "Free space"),
+        (OSError(errno.EROFS, "ro"), "another disk"),
+        (RuntimeError("write failed: errno = 28, error message = 'No space left'"), "Free space"),
+        (RuntimeError("something else"), "writable"),
+    ],
+)
+def test_the_remedy_fits_the_cause(tmp_path: Path, error: Exception, words: str):
+    made = storage_error(error, tmp_path / "x.h5", "The bundle cannot be written")
+    assert words in made.hint
+    assert made.subject == str(tmp_path)
+
+
+def test_an_existing_secret_is_not_replaced(tmp_path: Path):
+    assert create_owner_only(tmp_path / "s", b"1")
+    assert not create_owner_only(tmp_path / "s", b"2")
+    assert (tmp_path / "s").read_bytes() == b"1"

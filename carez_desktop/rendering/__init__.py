@@ -1,0 +1,1 @@
+"""Pixels of slices and the annotations over them, as plain data; no Qt."""

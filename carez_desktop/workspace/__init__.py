@@ -1,0 +1,1 @@
+"""What the person sees, as observable state without any toolkit."""

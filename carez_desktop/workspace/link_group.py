@@ -1,0 +1,146 @@
+"""Links between viewports in LPS millimetres, never in slice numbers.
+
+Two volumes are linked when they share a frame of reference; otherwise only with an offset that a
+person gave expressly (or, later, a registration).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from carez_desktop.domain.patient_space import FloatArray
+from carez_desktop.domain.volume import Volume
+from carez_desktop.workspace.layer import Layer
+from carez_desktop.workspace.viewport import Viewport
+
+
+def refusal_to_link(first: Volume, second: Volume) -> str:
+    """Say why two volumes are not in one space; "" where they are."""
+    if not first.frame_of_reference_uid or not second.frame_of_reference_uid:
+        return "One of them names no frame of reference, so positions cannot be compared"
+    if first.frame_of_reference_uid != second.frame_of_reference_uid:
+        return "They lie in different frames of reference and are not registered"
+    return ""
+
+
+@dataclass(frozen=True, eq=False)
+class _Member:
+    viewport: Viewport
+    offset_mm: FloatArray
+    receive: Callable[[], None]
+
+
+@dataclass(frozen=True, eq=False)
+class _LayerMember:
+    layer: Layer
+    receive: Callable[[], None]
+
+
+class LinkGroup:
+    """Viewports that move together, and layers that share their window.
+
+    Attributes:
+        links_position: Whether the crosshair (so the slice) is shared.
+        links_view: Whether viewports of the same plane share pan, zoom and flips.
+        links_window: Whether layers of the same units share window and inversion.
+    """
+
+    def __init__(self) -> None:
+        """Start empty, with everything linked."""
+        self.links_position = True
+        self.links_view = True
+        self.links_window = True
+        self._members: list[_Member] = []
+        self._layers: list[_LayerMember] = []
+        self._busy = False
+
+    def add(self, viewport: Viewport, offset_mm: npt.ArrayLike = (0.0, 0.0, 0.0)) -> None:
+        """Link a viewport.
+
+        Args:
+            viewport: Joins at the position of the group, if it has members.
+            offset_mm: (3,) position in this viewport minus the same position in the group.
+        """
+        offset = np.asarray(offset_mm, dtype=np.float64)
+
+        def receive() -> None:
+            self._spread(viewport)
+
+        viewport.changed.connect(receive)
+        self._members.append(_Member(viewport, offset, receive))
+        if len(self._members) > 1:
+            self._spread(self._members[0].viewport)
+
+    def add_layer(self, layer: Layer) -> None:
+        """Link the window of a layer."""
+
+        def receive() -> None:
+            self._spread_window(layer)
+
+        layer.changed.connect(receive)
+        self._layers.append(_LayerMember(layer, receive))
+
+    def clear(self) -> None:
+        """Take every viewport and layer out."""
+        for member in self._members:
+            member.viewport.changed.disconnect(member.receive)
+        for held in self._layers:
+            held.layer.changed.disconnect(held.receive)
+        self._members.clear()
+        self._layers.clear()
+
+    @property
+    def cursor_lps(self) -> FloatArray | None:
+        """(3,) position of the group in LPS mm; None while it is empty."""
+        if not self._members:
+            return None
+        first = self._members[0]
+        return first.viewport.cursor_lps - first.offset_mm
+
+    def move_cursor(self, point_lps: npt.ArrayLike) -> None:
+        """Move every member to a position of the group."""
+        if self._members:
+            first = self._members[0]
+            first.viewport.cursor_lps = np.asarray(point_lps, dtype=np.float64) + first.offset_mm
+
+    def _spread(self, source: Viewport) -> None:
+        if self._busy:
+            return
+        self._busy = True
+        try:
+            origin = next(m for m in self._members if m.viewport is source)
+            for member in self._members:
+                if member is not origin:
+                    self._follow(origin, member)
+        finally:
+            self._busy = False
+
+    def _follow(self, origin: _Member, member: _Member) -> None:
+        shift = member.offset_mm - origin.offset_mm
+        source, target = origin.viewport, member.viewport
+        if self.links_position:
+            target.cursor_lps = source.cursor_lps + shift
+        if not self.links_view or target.plane is not source.plane:
+            return
+        target.set_flips(*source.flips)
+        if source.is_fitted and source.geometry.is_close_to(target.geometry):
+            if not target.is_fitted:
+                target.fit()
+        else:
+            target.show(source.centre_lps + shift, source.mm_per_pixel)
+
+    def _spread_window(self, source: Layer) -> None:
+        if self._busy or not self.links_window:
+            return
+        self._busy = True
+        try:
+            for held in self._layers:
+                if held.layer is not source and held.layer.volume.units == source.volume.units:
+                    held.layer.window = source.window
+                    held.layer.inverted = source.inverted
+        finally:
+            self._busy = False

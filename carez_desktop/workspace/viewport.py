@@ -1,0 +1,284 @@
+"""A viewport: which plane of the patient a pane shows, how large, and which way round.
+
+Radiological display: the patient's right at the viewer's left in axial and coronal planes, the
+front at the left in sagittal ones, the head up. Planes follow the grid of the volume where it is
+turned against the patient, so that acquired slices are shown as acquired; the letters at the edges
+say how it lies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import permutations
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+from psygnal import Signal
+
+from carez_desktop.domain.geometry import VolumeGeometry
+from carez_desktop.domain.patient_space import FloatArray, unit_vector
+
+_MARGIN = 1.02
+_SMALLEST_MM_PER_PIXEL = 0.005
+_LARGEST_MM_PER_PIXEL = 20.0
+
+
+class Plane(StrEnum):
+    """The three planes of a study."""
+
+    AXIAL = "axial"
+    SAGITTAL = "sagittal"
+    CORONAL = "coronal"
+
+
+@dataclass(frozen=True, eq=False)
+class PlaneBasis:
+    """Unit vectors of a plane on the screen, in LPS.
+
+    Attributes:
+        right: (3,) towards the viewer's right.
+        down: (3,) downwards on the screen.
+        forward: (3,) the way slices count: head to foot, right to left, front to back.
+        grid_axis: Which array axis (0 slice, 1 row, 2 column) steps through the planes.
+        forward_sign: +1 where `forward` is along the increasing index, else -1.
+        step_mm: Distance of neighbouring planes in mm.
+    """
+
+    right: FloatArray
+    down: FloatArray
+    forward: FloatArray
+    grid_axis: int
+    forward_sign: int
+    step_mm: float
+
+
+def _axes_by_patient_axis(geometry: VolumeGeometry) -> tuple[tuple[int, FloatArray], ...]:
+    """For x (left), y (back), z (head): the grid axis nearest to it and its signed unit vector."""
+    direction = geometry.direction_lps
+    best = max(
+        permutations(range(3)),
+        key=lambda order: sum(abs(direction[axis, order[axis]]) for axis in range(3)),
+    )
+    axes = []
+    for patient_axis, grid_axis in enumerate(best):
+        vector = direction[:, grid_axis]
+        axes.append((grid_axis, vector if vector[patient_axis] >= 0 else -vector))
+    return tuple(axes)
+
+
+def plane_bases(geometry: VolumeGeometry) -> Mapping[Plane, PlaneBasis]:
+    """Return the three plane bases of a volume, radiological way round.
+
+    Works for oblique and left-handed grids: each grid axis is matched to the patient axis that it
+    follows most, all three together, and turned to point left, back and head.
+    """
+    (x_axis, left), (y_axis, back), (z_axis, head) = _axes_by_patient_axis(geometry)
+
+    def basis(right: FloatArray, down: FloatArray, grid_axis: int, way: FloatArray) -> PlaneBasis:
+        normal = unit_vector(np.cross(right, down))
+        forward = normal if float(normal @ way) > 0 else -normal
+        along = float(forward @ geometry.affine[:3, grid_axis])
+        return PlaneBasis(right, down, forward, grid_axis, 1 if along > 0 else -1, abs(along))
+
+    return {
+        Plane.AXIAL: basis(left, back, z_axis, -head),
+        Plane.SAGITTAL: basis(back, -head, x_axis, left),
+        Plane.CORONAL: basis(left, -head, y_axis, back),
+    }
+
+
+class Viewport:
+    """What one pane shows of the patient; every position in LPS mm.
+
+    Attributes:
+        plane: Which plane.
+        geometry: Grid that gives the directions and the step of the planes.
+    """
+
+    changed: ClassVar[Signal] = Signal()
+
+    def __init__(self, plane: Plane, geometry: VolumeGeometry) -> None:
+        """Show the middle of the volume."""
+        self.plane = plane
+        self.geometry = geometry
+        self.basis = plane_bases(geometry)[plane]
+        self._cursor: FloatArray = geometry.centre_lps
+        self._centre: FloatArray = geometry.centre_lps
+        self._mm_per_pixel = 1.0
+        self._size = (256, 256)
+        self._flip_h = False
+        self._flip_v = False
+        self._fitted = True
+        self.fit()
+
+    # -- state ---------------------------------------------------------------------------------
+
+    @property
+    def cursor_lps(self) -> FloatArray:
+        """(3,) LPS mm; the plane shown goes through it."""
+        return self._cursor
+
+    @cursor_lps.setter
+    def cursor_lps(self, point: npt.ArrayLike) -> None:
+        new = np.asarray(point, dtype=np.float64)
+        if not np.allclose(new, self._cursor, rtol=0.0, atol=1e-6):
+            self._cursor = new
+            self.changed.emit()
+
+    @property
+    def centre_lps(self) -> FloatArray:
+        """(3,) LPS mm; its projection on the plane lies in the middle of the pane."""
+        return self._centre
+
+    @property
+    def mm_per_pixel(self) -> float:
+        """Millimetres of a logical pixel of the pane."""
+        return self._mm_per_pixel
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether the whole volume is fitted into the pane, also when the pane is resized."""
+        return self._fitted
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) of the pane in logical pixels."""
+        return self._size
+
+    @property
+    def flips(self) -> tuple[bool, bool]:
+        """Whether the picture is mirrored (horizontally, vertically)."""
+        return (self._flip_h, self._flip_v)
+
+    @property
+    def right(self) -> FloatArray:
+        """(3,) unit vector towards the viewer's right, flips included."""
+        return -self.basis.right if self._flip_h else self.basis.right
+
+    @property
+    def down(self) -> FloatArray:
+        """(3,) unit vector downwards on the screen, flips included."""
+        return -self.basis.down if self._flip_v else self.basis.down
+
+    # -- changes -------------------------------------------------------------------------------
+
+    def show(self, centre_lps: npt.ArrayLike, mm_per_pixel: float) -> None:
+        """Put a point into the middle at a magnification."""
+        centre = np.asarray(centre_lps, dtype=np.float64)
+        scale = float(np.clip(mm_per_pixel, _SMALLEST_MM_PER_PIXEL, _LARGEST_MM_PER_PIXEL))
+        if np.allclose(centre, self._centre, rtol=0.0, atol=1e-9) and scale == self._mm_per_pixel:
+            return
+        self._centre, self._mm_per_pixel, self._fitted = centre, scale, False
+        self.changed.emit()
+
+    def set_flips(self, horizontal: bool, vertical: bool) -> None:
+        """Mirror the picture; the letters follow."""
+        if (horizontal, vertical) != (self._flip_h, self._flip_v):
+            self._flip_h, self._flip_v = horizontal, vertical
+            self.changed.emit()
+
+    def resize(self, width: int, height: int) -> None:
+        """Take the size of the pane in logical pixels; a fitted view stays fitted."""
+        size = (max(1, width), max(1, height))
+        if size == self._size:
+            return
+        self._size = size
+        if self._fitted:
+            self.fit()
+        else:
+            self.changed.emit()
+
+    def fit(self) -> None:
+        """Show the whole volume."""
+        corners = self.geometry.corners_lps - self.geometry.centre_lps
+        half_voxel = np.asarray(self.geometry.spacing_mm) / 2.0
+        reach = [
+            float(np.abs(corners @ axis).max())
+            + float(np.abs(self.geometry.direction_lps.T @ axis) @ half_voxel)
+            for axis in (self.basis.right, self.basis.down)
+        ]
+        scale = max(2.0 * reach[0] / self._size[0], 2.0 * reach[1] / self._size[1]) * _MARGIN
+        self._centre = self.geometry.centre_lps
+        self._mm_per_pixel = max(scale, _SMALLEST_MM_PER_PIXEL)
+        self._fitted = True
+        self.changed.emit()
+
+    def pan(self, dx: float, dy: float) -> None:
+        """Move the picture by logical pixels."""
+        shift = (self.right * dx + self.down * dy) * self._mm_per_pixel
+        self.show(self._centre - shift, self._mm_per_pixel)
+
+    def zoom(self, factor: float, anchor: tuple[float, float] | None = None) -> None:
+        """Magnify by a factor about a logical pixel (the middle without one)."""
+        x, y = anchor if anchor is not None else (self._size[0] / 2.0, self._size[1] / 2.0)
+        fixed = self.pixel_to_lps(x, y)
+        scale = float(
+            np.clip(self._mm_per_pixel / factor, _SMALLEST_MM_PER_PIXEL, _LARGEST_MM_PER_PIXEL)
+        )
+        offset = self.right * (x - self._size[0] / 2.0) + self.down * (y - self._size[1] / 2.0)
+        self.show(fixed - offset * scale, scale)
+
+    def scroll(self, steps: int) -> None:
+        """Go to the slice that many steps onwards; stops at the ends."""
+        self.go_to_slice(self.slice_number - 1 + steps)
+
+    def go_to_slice(self, number: int) -> None:
+        """Go to a slice counted from 0 along `forward`; the plane then meets the voxel centres."""
+        bounded = min(max(number, 0), self.slice_count - 1)
+        index = self.geometry.lps_to_index(self._cursor)
+        axis = self.basis.grid_axis
+        last = self.slice_count - 1
+        index[axis] = bounded if self.basis.forward_sign > 0 else last - bounded
+        self.cursor_lps = self.geometry.index_to_lps(index)
+
+    # -- what follows from it ------------------------------------------------------------------
+
+    @property
+    def slice_count(self) -> int:
+        """How many slices lie along this plane's normal."""
+        return self.geometry.shape[self.basis.grid_axis]
+
+    @property
+    def slice_number(self) -> int:
+        """The slice shown, from 1, counted along `forward`."""
+        axis = self.basis.grid_axis
+        index = round(float(self.geometry.lps_to_index(self._cursor)[axis]))
+        index = min(max(index, 0), self.slice_count - 1)
+        return 1 + (index if self.basis.forward_sign > 0 else self.slice_count - 1 - index)
+
+    @property
+    def plane_centre_lps(self) -> FloatArray:
+        """(3,) point of the shown plane in the middle of the pane."""
+        normal = self.basis.forward
+        return self._centre + normal * float((self._cursor - self._centre) @ normal)
+
+    def pixel_to_lps(self, x: float, y: float) -> FloatArray:
+        """Map a logical pixel (edges at 0 and width) to LPS mm on the shown plane."""
+        across = (x - self._size[0] / 2.0) * self._mm_per_pixel
+        downwards = (y - self._size[1] / 2.0) * self._mm_per_pixel
+        return self.plane_centre_lps + self.right * across + self.down * downwards
+
+    def lps_to_pixel(self, point_lps: npt.ArrayLike) -> tuple[float, float]:
+        """Map LPS mm, projected on the plane, to a logical pixel."""
+        offset = (np.asarray(point_lps, dtype=np.float64) - self._centre) / self._mm_per_pixel
+        return (
+            float(offset @ self.right) + self._size[0] / 2.0,
+            float(offset @ self.down) + self._size[1] / 2.0,
+        )
+
+    def pixel_grid(self, pixel_ratio: float = 1.0) -> FloatArray:
+        """(4, 4): homogeneous device pixel (column, row, 0) of its centre to LPS mm.
+
+        Args:
+            pixel_ratio: Device pixels for each logical pixel (HiDPI).
+        """
+        step = self._mm_per_pixel / pixel_ratio
+        grid = np.eye(4)
+        grid[:3, 0] = self.right * step
+        grid[:3, 1] = self.down * step
+        grid[:3, 2] = self.basis.forward
+        grid[:3, 3] = self.pixel_to_lps(0.5 / pixel_ratio, 0.5 / pixel_ratio)
+        return grid

@@ -1,0 +1,1 @@
+"""Families of generators: physics, anatomy and diffusion, and the catalogue that finds them."""

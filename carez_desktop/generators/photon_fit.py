@@ -1,0 +1,293 @@
+"""How many photons made an image: fitted from its own noise, since DICOM does not say.
+
+In patches of soft tissue the noise variance is measured after detrending, and set against what
+the projection model predicts for one photon per element and view; each patch then gives an
+estimate of 1 / I0. Texture and edges only ever add variance, so that the lower mode of the
+estimates is taken (half-sample mode: Bickel and Frühwirth, Comput Stat Data Anal 50 (2006) 3500),
+refined by a trimmed mean of the logarithms. The uncertainty is a jackknife over slices.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import special, stats
+
+from carez_desktop.generators.ct_field import BoolArray, CoarseSlices
+from carez_desktop.generators.ct_filter import ExpectedPatch, PatchStatistics, noise_gain
+from carez_desktop.generators.ct_projection import FloatArray, ParallelGeometry
+
+PATCH_MM = 14.0
+LOWEST_HU = -200.0
+HIGHEST_HU = 250.0
+FEWEST_REGIONS = 8
+DEFAULT_PHOTONS_PER_MAS_MM2 = 60.0
+"""Photons per mAs, per mm2 of detector (referred to the centre of rotation) and per view, for 1000
+views: the order of magnitude of published simulations. Only used where the fit has no regions."""
+DEFAULT_RELATIVE_SD = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class Regions:
+    """Patches of soft tissue.
+
+    Attributes:
+        slice_index: (n,) which of the given slices.
+        centre_mm: (n, 2) (row, column) position from the slice's centre.
+        residuals: (n, side, side) HU after detrending.
+        mean_first: (n,) mean over the views of exp(p), p the line integral through the centre.
+        mean_second: (n,) the same of exp(2 p).
+    """
+
+    slice_index: npt.NDArray[np.intp]
+    centre_mm: FloatArray
+    residuals: FloatArray
+    mean_first: FloatArray
+    mean_second: FloatArray
+
+    @property
+    def variance(self) -> FloatArray:
+        """(n,) mean square of the residuals, HU^2."""
+        return np.asarray(np.mean(self.residuals**2, axis=(1, 2)), dtype=np.float64)
+
+
+@dataclass(frozen=True, slots=True)
+class PhotonFit:
+    """Fitted photons with their uncertainty.
+
+    Attributes:
+        photons: I0 for each detector element and view at the source's dose.
+        relative_sd: Standard error of ln I0 (jackknife over slices).
+        low / high: 95 % interval of I0.
+        regions: Patches in the fit; `candidates`: patches looked at; `slices`: slices they lie in.
+        noise_sd_hu: Root of the median variance of the patches in the fit, after detrending.
+        sharpness: Of the filter family that the texture or the kernel gave.
+        mean_frequency_per_mm: Measured in the patches, 0 where there are too few.
+        method: `fitted`, or `default` where there were too few regions.
+        filter_method: `measured_texture`, `limit_of_family` or `kernel_table`.
+    """
+
+    photons: float
+    relative_sd: float
+    low: float
+    high: float
+    regions: int
+    candidates: int
+    slices: int
+    noise_sd_hu: float
+    sharpness: float
+    mean_frequency_per_mm: float
+    method: str
+    filter_method: str
+
+
+def patch_side(spacing_mm: tuple[float, float]) -> int:
+    """Return the side of a patch in pixels for (row, column) spacing."""
+    return int(np.clip(round(PATCH_MM / math.sqrt(spacing_mm[0] * spacing_mm[1])), 8, 20))
+
+
+def find_regions(
+    array: npt.NDArray[np.generic],
+    imaged: BoolArray,
+    coarse: CoarseSlices,
+    statistics: PatchStatistics,
+    spacing_mm: tuple[float, float],
+) -> Regions:
+    """Cut slices into patches and keep those whose mean is that of soft tissue.
+
+    Args:
+        array: (slice, row, column) HU.
+        imaged: Same shape; a patch lies wholly inside.
+        coarse: Line integrals of the same slices.
+        statistics: Detrends the patches.
+        spacing_mm: (row, column) steps.
+    """
+    side = statistics.side
+    slices, rows, columns = array.shape[0], array.shape[1] // side, array.shape[2] // side
+    cut = np.s_[:, : rows * side, : columns * side]
+    order = (0, 1, 3, 2, 4)
+    tiles = (slices, rows, side, columns, side)
+    hu = array[cut].astype(np.float64).reshape(tiles).transpose(order)
+    inside = imaged[cut].reshape(tiles).transpose(order).all(axis=(3, 4))
+    mean = hu.mean(axis=(3, 4))
+    keep = inside & (mean > LOWEST_HU) & (mean < HIGHEST_HU)
+    index, tile_row, tile_column = np.nonzero(keep)
+    centre_mm = np.stack(
+        [
+            (tile_row * side + (side - 1) / 2 - (array.shape[1] - 1) / 2) * spacing_mm[0],
+            (tile_column * side + (side - 1) / 2 - (array.shape[2] - 1) / 2) * spacing_mm[1],
+        ],
+        axis=1,
+    )
+    first, second = mean_transmission_terms(coarse, index, centre_mm)
+    return Regions(index, centre_mm, statistics.detrend(hu[keep]), first, second)
+
+
+def mean_transmission_terms(
+    coarse: CoarseSlices, index: npt.NDArray[np.intp], centre_mm: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return (n,) means over the views of exp(p) and exp(2 p) for rays through points.
+
+    Args:
+        coarse: Line integrals.
+        index: (n,) slice of each point.
+        centre_mm: (n, 2) (row, column) position from the slice's centre.
+    """
+    rays, step = coarse.projector.ray_positions_mm, coarse.projector.step_mm
+    first, second = np.zeros(len(index)), np.zeros(len(index))
+    for view, angle in enumerate(coarse.projector.angles):
+        at = centre_mm[:, 1] * math.cos(angle) + centre_mm[:, 0] * math.sin(angle)
+        place = np.clip((at - rays[0]) / step, 0.0, len(rays) - 1.001)
+        left = place.astype(np.intp)
+        share = place - left
+        integral = coarse.integrals[index, view, left] * (1.0 - share)
+        integral = integral + coarse.integrals[index, view, left + 1] * share
+        first += np.exp(integral)
+        second += np.exp(2.0 * integral)
+    return first / coarse.projector.views, second / coarse.projector.views
+
+
+def fit_photons(
+    regions: Regions,
+    statistics: PatchStatistics,
+    geometry: ParallelGeometry,
+    *,
+    water_per_mm: float,
+    kernel_sharpness: float,
+    default_photons: float,
+    electronic_quanta: float,
+    relative_current: FloatArray,
+) -> PhotonFit:
+    """Fit I0, and the sharpness of the filter, to the noise of the regions.
+
+    Args:
+        regions: Patches of soft tissue.
+        statistics: Expected variance and spectrum of detrended patches.
+        geometry: Views and elements that I0 refers to.
+        water_per_mm: Turns attenuation into HU.
+        kernel_sharpness: Taken where the texture cannot be measured.
+        default_photons: Taken where there are fewer than `FEWEST_REGIONS` regions.
+        electronic_quanta: Standard deviation of the electronic noise in quanta.
+        relative_current: (slice,) tube current of each slice over the mean.
+    """
+    candidates = len(regions.slice_index)
+    # The filter scales every patch alike, so that it is not needed to tell the uniform ones.
+    current = relative_current[regions.slice_index] if candidates else np.zeros(0)
+    rough = regions.variance / np.maximum(regions.mean_first / np.maximum(current, 1e-6), 1e-12)
+    typical = statistics.expected(kernel_sharpness)
+    usable = rough > 0.0
+    chosen = _lower_mode(np.log(rough[usable]), math.sqrt(2.0 / typical.freedom))
+    chosen = np.flatnonzero(usable)[chosen]
+    if len(chosen) < FEWEST_REGIONS:
+        return _default_fit(default_photons, candidates, kernel_sharpness)
+    frequency = statistics.mean_frequency(regions.residuals[chosen])
+    sharpness, reached = statistics.match(frequency)
+    expected = statistics.expected(sharpness)
+    gain = noise_gain(sharpness, geometry) * (1000.0 / water_per_mm) ** 2 * expected.variance_share
+    inverse = _inverse_photons(
+        regions.variance[chosen] / gain,
+        regions.mean_first[chosen] / current[chosen],
+        regions.mean_second[chosen] * (electronic_quanta / current[chosen]) ** 2,
+    )
+    log_inverse, error = _jackknife(np.log(inverse), regions.slice_index[chosen], expected)
+    slices = len(np.unique(regions.slice_index[chosen]))
+    spread = float(stats.t.ppf(0.975, max(slices - 1, 2))) * error
+    return PhotonFit(
+        photons=math.exp(-log_inverse),
+        relative_sd=error,
+        low=math.exp(-log_inverse - spread),
+        high=math.exp(-log_inverse + spread),
+        regions=len(chosen),
+        candidates=candidates,
+        slices=slices,
+        noise_sd_hu=float(np.sqrt(np.median(regions.variance[chosen]))),
+        sharpness=sharpness,
+        mean_frequency_per_mm=frequency,
+        method="fitted",
+        filter_method="measured_texture" if reached else "limit_of_family",
+    )
+
+
+def predicted_sd_hu(
+    regions: Regions,
+    fit: PhotonFit,
+    statistics: PatchStatistics,
+    geometry: ParallelGeometry,
+    *,
+    water_per_mm: float,
+    electronic_quanta: float = 0.0,
+) -> FloatArray:
+    """Return the (n,) noise SD in HU that a fit predicts for detrended patches."""
+    share = statistics.expected(fit.sharpness).variance_share
+    gain = noise_gain(fit.sharpness, geometry) * (1000.0 / water_per_mm) ** 2 * share
+    terms = regions.mean_first / fit.photons
+    terms = terms + regions.mean_second * (electronic_quanta / fit.photons) ** 2
+    return np.asarray(np.sqrt(gain * terms), dtype=np.float64)
+
+
+def _default_fit(photons: float, candidates: int, sharpness: float) -> PhotonFit:
+    spread = 1.96 * DEFAULT_RELATIVE_SD
+    return PhotonFit(
+        photons=photons,
+        relative_sd=DEFAULT_RELATIVE_SD,
+        low=photons * math.exp(-spread),
+        high=photons * math.exp(spread),
+        regions=0,
+        candidates=candidates,
+        slices=0,
+        noise_sd_hu=0.0,
+        sharpness=sharpness,
+        mean_frequency_per_mm=0.0,
+        method="default",
+        filter_method="kernel_table",
+    )
+
+
+def _inverse_photons(variance: FloatArray, first: FloatArray, second: FloatArray) -> FloatArray:
+    """Solve variance = u first + u^2 second for u = 1 / I0 > 0 (second holds sigma_e^2)."""
+    root = np.sqrt(first**2 + 4.0 * second * variance)
+    return np.asarray(2.0 * variance / (first + root), dtype=np.float64)
+
+
+def _lower_mode(values: FloatArray, spread: float) -> npt.NDArray[np.intp]:
+    """Return which values lie within two spreads of the half-sample mode, refined."""
+    if len(values) < FEWEST_REGIONS:
+        return np.arange(len(values))
+    centre = _half_sample_mode(np.sort(values))
+    near = np.abs(values - centre) <= 2.0 * spread
+    for _ in range(10):
+        centre = float(np.mean(values[near]))
+        refined = np.abs(values - centre) <= 2.0 * spread
+        if not refined.any() or np.array_equal(refined, near):
+            break
+        near = refined
+    return np.flatnonzero(near)
+
+
+def _half_sample_mode(ordered: FloatArray) -> float:
+    while len(ordered) > 3:
+        half = math.ceil(len(ordered) / 2)
+        width = ordered[half - 1 :] - ordered[: len(ordered) - half + 1]
+        start = int(np.argmin(width))
+        ordered = ordered[start : start + half]
+    return float(np.mean(ordered))
+
+
+def _jackknife(
+    logs: FloatArray, groups: npt.NDArray[np.intp], expected: ExpectedPatch
+) -> tuple[float, float]:
+    """Return the mean logarithm without its bias, and its jackknife standard error.
+
+    The logarithm of a mean square of nu degrees of freedom is low by ln(nu / 2) - psi(nu / 2).
+    """
+    half = expected.freedom / 2.0
+    centre = float(np.mean(logs)) + math.log(half) - float(special.psi(half))
+    names = np.unique(groups)
+    if len(names) < 3:
+        groups, names = np.arange(len(logs)), np.arange(len(logs))
+    without = np.array([np.mean(logs[groups != name]) for name in names])
+    count = len(names)
+    return centre, math.sqrt((count - 1) / count * float(np.sum((without - without.mean()) ** 2)))

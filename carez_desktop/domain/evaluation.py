@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from carez_desktop.progress import CancellationToken, ProgressReporter
 
 
 class Axis(StrEnum):
@@ -87,3 +92,46 @@ class Evaluation:
             or (result.verdict is Verdict.NOT_EVALUABLE and result.axis in self.required)
             for result in self.axes
         )
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledVolume:
+    """An image and its reference segmentation, for a utility study.
+
+    Attributes:
+        key: Names it in tables; free of patient identity.
+        patient: Patients are what is resampled: all volumes of one share this key.
+        image: (slice, row, column), modality values.
+        mask: (slice, row, column) bool, the reference segmentation on the image's grid.
+        synthetic: Whether a generator made the image.
+        subgroups: Attribute -> level (`{"sex": "F"}`) for the axis of bias.
+    """
+
+    key: str
+    patient: str
+    image: npt.NDArray[Any]
+    mask: npt.NDArray[np.bool_]
+    synthetic: bool = False
+    subgroups: Mapping[str, str] = field(default_factory=dict)
+
+
+Predictor = Callable[[npt.NDArray[Any]], npt.NDArray[np.float32]]
+"""Image (slice, row, column) in modality values -> probability on the same grid."""
+
+
+class TrainAndPredict(Protocol):
+    """How an evaluation trains a downstream model without knowing how that is done."""
+
+    def __call__(
+        self,
+        cases: Sequence[LabelledVolume],
+        *,
+        seed: int,
+        progress: ProgressReporter,
+        cancel: CancellationToken,
+    ) -> Predictor:
+        """Train on the cases alone and return the trained model.
+
+        Raises:
+            InputError: Nothing to learn from. CancelledError: Within one step.
+        """

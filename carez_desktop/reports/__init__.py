@@ -1,0 +1,1 @@
+"""Reports from domain objects: HTML with embedded pictures, no Qt."""

@@ -1,11 +1,13 @@
 """One level of the orthonormal 3-D Haar transform, exact in both directions.
 
-Every 2 x 2 x 2 block of voxels becomes eight coefficients: the block as a vector times the 8 x 8 Sylvester-Hadamard
-matrix divided by sqrt(8). That matrix is symmetric and orthogonal, so it is its own inverse, the transform keeps
-energy, and white noise stays white noise. Band k of a block has the bits (slice, row, column) of k, most significant
-first; a set bit means "difference along this axis", so band 0 is sqrt(8) times the block's mean.
+Every 2 x 2 x 2 block of voxels becomes eight coefficients: the block as a vector times the 8 x 8
+Sylvester-Hadamard matrix divided by sqrt(8). That matrix is symmetric and orthogonal, so it is its
+own inverse, the transform keeps energy, and white noise stays white noise. Band k of a block has
+the bits (slice, row, column) of k, most significant first; a set bit means "difference along this
+axis", so band 0 is sqrt(8) times the block's mean.
 
-Source: A. Haar, Math. Ann. 69 (1910) 331; in this tensor form S. Mallat, A Wavelet Tour of Signal Processing, 7.7.
+Source: A. Haar, Math. Ann. 69 (1910) 331; in this tensor form S. Mallat, A Wavelet Tour of Signal
+Processing, 7.7.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ BANDS = 8
 
 
 def haar_matrix() -> NDArray[np.float64]:
-    """Return the orthonormal 8 x 8 block matrix; rows are bands, columns voxels (slice, row, column)."""
+    """Return the orthonormal 8 x 8 matrix: rows are bands, columns voxels in C order."""
     pair = np.array([[1.0, 1.0], [1.0, -1.0]]) / np.sqrt(2.0)
     return np.kron(np.kron(pair, pair), pair)
 
@@ -32,14 +34,15 @@ def haar3d_forward(volumes: NDArray[np.floating]) -> NDArray[np.float32]:
         volumes: Shape [..., channel, slice, row, column]; the last three are even.
 
     Returns:
-        float32, shape [..., 8 * channel, slice/2, row/2, column/2]; band k of channel c is at 8 * c + k.
+        float32, shape [..., 8 * channel, slice/2, row/2, column/2]; band k of channel c is at
+        8 * c + k.
 
     Raises:
         InputError: The array has fewer than four axes or an odd spatial size.
     """
     if volumes.ndim < 4 or any(size % 2 for size in volumes.shape[-3:]):
         raise InputError(
-            f"A Haar transform needs [channel, slice, row, column] with even sizes, not {volumes.shape}",
+            f"A Haar transform needs [channel, slice, row, column] and even sizes: {volumes.shape}",
             subject="volumes",
             hint="Pad or crop the volume to even sizes",
         )
@@ -79,7 +82,5 @@ def haar3d_inverse(coefficients: NDArray[np.floating]) -> NDArray[np.float32]:
     axes = tuple(range(len(lead) + 1))
     first = len(axes)
     order = (*axes, first + 3, first, first + 4, first + 1, first + 5, first + 2)
-    volume = blocks.transpose(order).reshape(
-        *lead, channels, 2 * slices, 2 * rows, 2 * columns
-    )
+    volume = blocks.transpose(order).reshape(*lead, channels, 2 * slices, 2 * rows, 2 * columns)
     return volume.astype(np.float32)

@@ -1,7 +1,7 @@
 """The velocity network of `hippocampus-flow`: a small conditional 3-D U-Net in plain torch.
 
-It is built for export: no control flow, no Resize (strided and transposed convolutions of size 2), group
-normalisation that decomposes into InstanceNormalization, attention only on the coarsest grid.
+It is built for export: no control flow, no Resize (strided and transposed convolutions of size 2),
+group normalisation that decomposes into InstanceNormalization, attention only on the coarsest grid.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class FlowNetworkPlan:
 
     Attributes:
         channels: Channels of the latent, in and out.
-        context: Columns of the context; the last one is 1 when conditioned and 0 for the null condition.
+        context: Columns of the context; the last is 1 when conditioned, 0 for the null condition.
         widths: Channels of the three resolutions, finest first; multiples of 8.
         embedding: Width of the embedding of time and context.
         middle_blocks: Residual blocks at the second resolution on the way down, and on the way up.
@@ -31,8 +31,8 @@ class FlowNetworkPlan:
 
     channels: int = 24
     context: int = 3
-    widths: tuple[int, int, int] = (32, 64, 96)
-    embedding: int = 96
+    widths: tuple[int, int, int] = (32, 64, 72)
+    embedding: int = 64
     middle_blocks: int = 2
     attention_heads: int = 4
 
@@ -41,8 +41,14 @@ class FlowNetworkPlan:
         return asdict(self)
 
 
+def _start_at_zero(layer: nn.Module) -> None:
+    """Set every parameter of a layer to zero."""
+    for parameter in layer.parameters():
+        nn.init.zeros_(parameter)
+
+
 class ResidualBlock(nn.Module):
-    """Two convolutions whose second normalisation is scaled and shifted by the embedding (AdaGN)."""
+    """Two convolutions; the embedding scales and shifts the second normalisation (AdaGN)."""
 
     def __init__(self, width: int, embedding: int) -> None:
         """Start as the identity: the last convolution is zero."""
@@ -52,8 +58,7 @@ class ResidualBlock(nn.Module):
         self.modulation = nn.Linear(embedding, 2 * width)
         self.norm2 = nn.GroupNorm(GROUPS, width)
         self.conv2 = nn.Conv3d(width, width, 3, padding=1)
-        nn.init.zeros_(self.conv2.weight)
-        nn.init.zeros_(self.conv2.bias)
+        _start_at_zero(self.conv2)
 
     def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
         """Map x [B, width, d, h, w] and embedding [B, E] to the shape of x."""
@@ -65,7 +70,7 @@ class ResidualBlock(nn.Module):
 
 
 class GridAttention(nn.Module):
-    """Self-attention over all positions of a coarse grid, written out so that every exporter can follow it."""
+    """Self-attention over a coarse grid, written out so that every exporter can follow it."""
 
     def __init__(self, width: int, heads: int) -> None:
         """Start as the identity."""
@@ -74,8 +79,7 @@ class GridAttention(nn.Module):
         self.norm = nn.GroupNorm(GROUPS, width)
         self.query_key_value = nn.Conv1d(width, 3 * width, 1)
         self.out = nn.Conv1d(width, width, 1)
-        nn.init.zeros_(self.out.weight)
-        nn.init.zeros_(self.out.bias)
+        _start_at_zero(self.out)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map x [B, width, d, h, w] to the same shape."""
@@ -111,7 +115,9 @@ class FlowNetwork(nn.Module):
         self.fine_down = ResidualBlock(fine, plan.embedding)
         self.to_middle = nn.Conv3d(fine, middle, 2, stride=2)
         count = plan.middle_blocks
-        self.middle_down = nn.ModuleList(ResidualBlock(middle, plan.embedding) for _ in range(count))
+        self.middle_down = nn.ModuleList(
+            ResidualBlock(middle, plan.embedding) for _ in range(count)
+        )
         self.to_coarse = nn.Conv3d(middle, coarse, 2, stride=2)
         self.coarse_in = ResidualBlock(coarse, plan.embedding)
         self.attention = GridAttention(coarse, plan.attention_heads)
@@ -124,8 +130,7 @@ class FlowNetwork(nn.Module):
         self.fine_up = ResidualBlock(fine, plan.embedding)
         self.norm_out = nn.GroupNorm(GROUPS, fine)
         self.head = nn.Conv3d(fine, plan.channels, 3, padding=1)
-        nn.init.zeros_(self.head.weight)
-        nn.init.zeros_(self.head.bias)
+        _start_at_zero(self.head)
 
     def forward(self, x: Tensor, t: Tensor, context: Tensor) -> Tensor:
         """Return the velocity.
@@ -133,11 +138,13 @@ class FlowNetwork(nn.Module):
         Args:
             x: float32 [B, channels, d, h, w], the latent at time t.
             t: float32 [B] in [0, 1].
-            context: float32 [B, context], standardised conditions and the flag of being conditioned.
+            context: float32 [B, context], standardised conditions and the flag.
         """
         angles = t[:, None] * self.frequencies[None, :] * math.pi
         time = self.time_in(torch.cat([torch.sin(angles), torch.cos(angles)], dim=1))
-        embedding = functional.silu(time + self.context_out(functional.silu(self.context_in(context))))
+        embedding = functional.silu(
+            time + self.context_out(functional.silu(self.context_in(context)))
+        )
         fine = self.fine_down(self.stem(x), embedding)
         middle = self.to_middle(fine)
         for block in self.middle_down:

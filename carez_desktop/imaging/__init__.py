@@ -1,0 +1,1 @@
+"""NIfTI and NRRD through SimpleITK; the only room where axes are reversed."""

@@ -209,6 +209,25 @@ class GenerationRequest:
     source_volume_id: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class GenerationOrder:
+    """What a person asks for: some cases of one generator.
+
+    Attributes:
+        generator_id: `id`, or `id@version`.
+        count: How many cases, in all; sources take turns.
+        seed: The same seed gives the same cases.
+        conditions: Values by name; the package's defaults fill the rest.
+        sources: Volume ids, or cohorts as NAME[@split].
+    """
+
+    generator_id: str
+    count: int
+    seed: int
+    conditions: Mapping[str, Any] = field(default_factory=dict)
+    sources: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, eq=False)
 class SyntheticCase:
     """One generated case.

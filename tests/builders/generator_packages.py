@@ -17,6 +17,7 @@ def write_diffusion_package(
     graph: bytes | None = None,
     sampler: str = "euler",
     steps: int = 4,
+    guidance_scale: float = 1.0,
     **changes: Any,
 ) -> Path:
     """Write a package of family `diffusion` whose denoiser is exact or the given graph."""
@@ -43,9 +44,23 @@ def write_diffusion_package(
     _write_json(
         folder / "scheduler" / "scheduler_config.json",
         {
+            "type": "rectified_flow",
+            "prediction": "velocity",
             "sampler": sampler,
             "timesteps": [1.0 - step / steps for step in range(steps + 1)],
-            "guidance_scale": 1.0,
+            "guidance_scale": guidance_scale,
+        },
+    )
+    _write_json(
+        folder / "normalisation.json",
+        {
+            "context": {"conditions": [{"name": "level_mm3", "mean": 500.0, "std": 200.0}]},
+            "latent": {
+                "mean": [0.1 * (channel % 3) for channel in range(24)],
+                "std": [0.5 + 0.05 * channel for channel in range(24)],
+            },
+            "image": {"channel_range": [-1.0, 1.0], "value_range": [0.0, 1000.0]},
+            "labels": {"threshold": 0.0},
         },
     )
     manifest = {**_MANIFEST, "version": version, **changes}
@@ -70,7 +85,11 @@ def _write_json(path: Path, value: Any) -> None:
     path.write_text(json.dumps(value, indent=2))
 
 
+GRID = (3, 4, 5)
+
 _MANIFEST: dict[str, Any] = {
+    "format": "carez-generator-package",
+    "format_version": "1.0.0",
     "id": "tiny-flow",
     "family": "diffusion",
     "title": "Tiny flow",
@@ -80,5 +99,34 @@ _MANIFEST: dict[str, Any] = {
     "privacy_class": "unconditional",
     "minimum_memory_mib": 64,
     "source_modality": "",
-    "outputs": {"modality": "MR", "units": "arbitrary", "value_range": [0.0, 1.0]},
+    "graphs": {"denoiser": {"path": "denoiser/model.onnx", "opset": 18, "ir_version": 10}},
+    "latent": {"channels": 24, "shape": list(GRID), "codec": "haar3d"},
+    "channels": [
+        {"name": "image", "role": "image"},
+        {
+            "name": "anterior",
+            "role": "label",
+            "value": 1,
+            "code": ["T-A", "99CAREZ", "Anterior part"],
+        },
+        {
+            "name": "posterior",
+            "role": "label",
+            "value": 2,
+            "code": ["T-P", "99CAREZ", "Posterior part"],
+        },
+    ],
+    "geometry": {
+        "shape": [2 * extent for extent in GRID],
+        "spacing_mm": [2.0, 1.5, 0.75],
+        "direction_lps": [[0.0, 0.0, 1.0], [0.6, 0.8, 0.0], [0.8, -0.6, 0.0]],
+        "origin_lps": [-10.0, 4.0, 7.5],
+        "fov_mm": {"minimum": [12.0, 12.0, 7.5], "maximum": [12.0, 12.0, 7.5]},
+    },
+    "outputs": {
+        "modality": "MR",
+        "units": "arbitrary",
+        "value_range": [0.0, 1000.0],
+        "label_map": "parts",
+    },
 }

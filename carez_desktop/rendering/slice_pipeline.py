@@ -1,8 +1,9 @@
 """From a volume to the grey values of a plane: vtkImageReslice over the voxels in memory.
 
 The image that VTK sees has unit spacing, no origin and no direction: it is the array itself,
-without a copy. One 4 x 4 matrix carries a device pixel to LPS mm and on to a voxel index, so oblique,
-anisotropic and left-handed grids need no special case; a plane along the grid takes VTK's fast path.
+without a copy. One 4 x 4 matrix carries a device pixel to LPS mm and on to a voxel index, so
+oblique, anisotropic and left-handed grids need no special case; a plane along the grid takes the
+fast path of VTK.
 Decision record 0081 says why no OpenGL takes part.
 """
 

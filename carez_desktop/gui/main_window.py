@@ -1,0 +1,208 @@
+"""The window: rail of pages, the page, and the status bar that always tells three things."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from PySide6.QtCore import QByteArray, QSettings, QSize, Qt
+from PySide6.QtGui import QCloseEvent, QKeySequence, QShortcut
+from PySide6.QtWidgets import (
+    QButtonGroup,
+    QHBoxLayout,
+    QMainWindow,
+    QStackedWidget,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from carez_desktop.gui.job_indicator import JobIndicator
+from carez_desktop.gui.keys_overlay import KeysOverlay
+from carez_desktop.gui.page_parts import Page, words
+from carez_desktop.gui.session import Session
+from carez_desktop.gui.theme import icon
+from carez_desktop.workspace.commands import COMMANDS, tooltip
+
+_SETTINGS_FILE = "workstation.ini"
+_FIRST_SIZE = QSize(1280, 800)
+
+
+@dataclass(frozen=True, eq=False)
+class PageEntry:
+    """A page of the rail.
+
+    Attributes:
+        build: Makes the page when it is first needed, so that the shell paints fast.
+    """
+
+    id: str
+    title: str
+    icon: str
+    build: Callable[[], Page]
+
+
+class MainWindow(QMainWindow):
+    """The shell around the pages."""
+
+    def __init__(self, session: Session, entries: tuple[PageEntry, ...]) -> None:
+        """Build rail and status bar; pages come when they are first shown."""
+        super().__init__()
+        self.setObjectName("window")
+        self.setWindowTitle("Carez Desktop - research use only")
+        self.session = session
+        self._entries = {entry.id: entry for entry in entries}
+        self._pages: dict[str, Page] = {}
+        self._stack = QStackedWidget()
+        self._buttons: dict[str, QToolButton] = {}
+        self._settings = QSettings(
+            str(session.context.home / _SETTINGS_FILE), QSettings.Format.IniFormat
+        )
+        centre = QWidget()
+        layout = QHBoxLayout(centre)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self._build_rail(entries))
+        layout.addWidget(self._stack, 1)
+        self.setCentralWidget(centre)
+        self._build_status_bar()
+        self._keys = KeysOverlay(session.theme, self)
+        self._add_shortcuts()
+        session.page_requested.connect(self.show_page)
+        session.volumes_requested.connect(self._open_volumes)
+        self.setMinimumSize(900, 600)
+
+    # -- pages ---------------------------------------------------------------------------------
+
+    def page(self, name: str) -> Page:
+        """Return a page, building it at first use."""
+        if name not in self._pages:
+            page = self._entries[name].build()
+            self._pages[name] = page
+            self._stack.addWidget(page)
+        return self._pages[name]
+
+    @property
+    def current(self) -> str:
+        """The id of the page shown; "" before the first."""
+        shown = self._stack.currentWidget()
+        return next((name for name, page in self._pages.items() if page is shown), "")
+
+    def show_page(self, name: str) -> None:
+        """Go to a page."""
+        if name not in self._entries:
+            return
+        before = self.current
+        if before and before != name:
+            self._pages[before].leaving()
+        page = self.page(name)
+        self._stack.setCurrentWidget(page)
+        self._buttons[name].setChecked(True)
+        page.entered()
+
+    def _open_volumes(self, first: str, second: str) -> None:
+        from carez_desktop.gui.view_page import ViewPage
+
+        self.show_page("view")
+        page = self.page("view")
+        if isinstance(page, ViewPage):
+            page.open_ids(first, second)
+
+    # -- the shell -----------------------------------------------------------------------------
+
+    def _build_rail(self, entries: tuple[PageEntry, ...]) -> QWidget:
+        theme = self.session.theme
+        rail = QWidget()
+        rail.setObjectName("rail")
+        rail.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        rail.setFixedWidth(theme.size("rail"))
+        layout = QVBoxLayout(rail)
+        layout.setContentsMargins(0, 8, 0, 8)
+        layout.setSpacing(2)
+        group = QButtonGroup(self)
+        group.setExclusive(True)
+        for number, entry in enumerate(entries, start=1):
+            made = QToolButton()
+            made.setObjectName("rail_button")
+            made.setText(entry.title)
+            made.setIcon(icon(theme, entry.icon))
+            made.setIconSize(QSize(theme.size("icon"), theme.size("icon")))
+            made.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
+            made.setFixedWidth(theme.size("rail") - 1)
+            made.setCheckable(True)
+            made.setToolTip(tooltip(f"page_{number}"))
+            made.clicked.connect(partial(self.show_page, entry.id))
+            group.addButton(made)
+            layout.addWidget(made)
+            self._buttons[entry.id] = made
+        layout.addStretch(1)
+        keys = QToolButton()
+        keys.setObjectName("rail_button")
+        keys.setText("Keys")
+        keys.setIcon(icon(theme, "ph.keyboard"))
+        keys.setIconSize(QSize(theme.size("icon"), theme.size("icon")))
+        keys.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
+        keys.setFixedWidth(theme.size("rail") - 1)
+        keys.setToolTip(tooltip("show_keys"))
+        keys.clicked.connect(self._toggle_keys)
+        layout.addWidget(keys)
+        return rail
+
+    def _build_status_bar(self) -> None:
+        bar = self.statusBar()
+        bar.setSizeGripEnabled(False)
+        bar.addWidget(words(self.session.facts.device))
+        bar.addWidget(words(self.session.facts.network))
+        bar.addWidget(words("research use only"))
+        self.indicator = JobIndicator(self.session.bridge.cancel)
+        self.session.bridge.status_changed.connect(self.indicator.take)
+        bar.addPermanentWidget(self.indicator)
+
+    def _add_shortcuts(self) -> None:
+        actions: dict[str, Callable[[], object]] = {
+            "show_keys": self._toggle_keys,
+            "quit": self.close,
+            "import_folder": self._choose_folder,
+        }
+        for number, name in enumerate(self._entries, start=1):
+            actions[f"page_{number}"] = partial(self.show_page, name)
+        for entry in COMMANDS:
+            if entry.scope == "window" and entry.id in actions:
+                for keys in entry.keys:
+                    shortcut = QShortcut(QKeySequence(keys), self)
+                    shortcut.activated.connect(actions[entry.id])
+
+    def _toggle_keys(self) -> None:
+        self._keys.toggle()
+
+    def _choose_folder(self) -> None:
+        from carez_desktop.gui.library_page import LibraryPage
+
+        self.show_page("library")
+        page = self.page("library")
+        if isinstance(page, LibraryPage):
+            page.choose_folder()
+
+    # -- what is remembered --------------------------------------------------------------------
+
+    def restore(self) -> str:
+        """Bring back size and place of the last time; return the page shown then."""
+        geometry = self._settings.value("geometry")
+        if not (isinstance(geometry, QByteArray) and self.restoreGeometry(geometry)):
+            self.resize(_FIRST_SIZE)
+        page = str(self._settings.value("page") or "library")
+        return page if page in self._entries else "library"
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Keep size and page, let go of volumes, stop every job."""
+        self._settings.setValue("geometry", self.saveGeometry())
+        self._settings.setValue("page", self.current or "library")
+        self._settings.sync()
+        self.hide()
+        view = self._pages.get("view")
+        close_volumes = getattr(view, "close_volumes", None)
+        if close_volumes is not None:
+            close_volumes()
+        self.session.bridge.close()
+        super().closeEvent(event)

@@ -1,0 +1,151 @@
+"""Paint the annotations of a pane: words, letters, ruler, crosshair, badge."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen
+
+from carez_desktop.gui.theme import Theme
+from carez_desktop.rendering.annotations import PaneAnnotations, PlaneLine
+
+_SMALL_PANE = 340
+_CORNER = 16
+_GAP_AT_CURSOR = 10.0
+_EDGE_OFFSETS = ((-1, 0), (1, 0), (0, -1), (0, 1), (-1, -1), (1, 1), (-1, 1), (1, -1))
+
+
+class PanePainter:
+    """Paint over one pane of a given size in logical pixels."""
+
+    def __init__(self, painter: QPainter, theme: Theme, width: int, height: int) -> None:
+        """Prepare fonts and margins."""
+        self._painter = painter
+        self._theme = theme
+        self._width = width
+        self._height = height
+        self._margin = theme.size("space_2")
+        font = QFont(painter.font())
+        font.setPixelSize(theme.size("pane_text"))
+        painter.setFont(font)
+        self._metrics = QFontMetricsF(font)
+        self._is_small = width < _SMALL_PANE or height < 240
+
+    def paint(self, note: PaneAnnotations, *, focused: bool, crosshair: bool) -> None:
+        """Paint everything, the crosshair lowest."""
+        if crosshair:
+            for line in note.lines:
+                self._paint_line(line, note.cursor)
+        self._paint_letters(note)
+        self._paint_ruler(note)
+        badge_width = self._paint_badge(note.badge)
+        self._paint_corners(note, badge_width)
+        self._paint_frame(note, focused)
+
+    def _text(self, x: float, y: float, words: str, shade: str = "overlay") -> None:
+        """Draw one line with a dark outline, so that it stays legible on bright anatomy."""
+        self._painter.setPen(self._theme.colour("overlay_edge"))
+        for dx, dy in _EDGE_OFFSETS:
+            self._painter.drawText(QPointF(x + dx, y + dy), words)
+        self._painter.setPen(self._theme.colour(shade))
+        self._painter.drawText(QPointF(x, y), words)
+
+    def _paint_corners(self, note: PaneAnnotations, badge_width: float) -> None:
+        line = self._metrics.height()
+        room = self._width - 2 * self._margin - badge_width - self._margin
+        y = self._margin + self._metrics.ascent()
+        for number, words in enumerate(note.top_left):
+            elided = self._metrics.elidedText(words, Qt.TextElideMode.ElideRight, room)
+            shade = note.plane.value if number == len(note.top_left) - 1 else "overlay"
+            self._text(self._margin, y, elided, shade)
+            y += line
+        left = note.bottom_left[-1:] if self._is_small else note.bottom_left
+        right = note.bottom_right[-1:] if self._is_small else note.bottom_right
+        base = self._height - self._margin - self._metrics.descent()
+        for number, words in enumerate(reversed(left)):
+            self._text(self._margin, base - number * line, words)
+        for number, words in enumerate(reversed(right)):
+            width = self._metrics.horizontalAdvance(words)
+            self._text(self._width - self._margin - width, base - number * line, words)
+
+    def _paint_letters(self, note: PaneAnnotations) -> None:
+        middle_y = self._height / 2.0 + self._metrics.ascent() / 2.0
+        letters = note.letters
+        self._text(self._margin, middle_y, letters.left)
+        width = self._metrics.horizontalAdvance(letters.right)
+        self._text(self._width - self._margin - width, middle_y, letters.right)
+        rows = 2 if self._width < 600 else 0
+        top = self._margin + self._metrics.ascent() + rows * self._metrics.height()
+        width = self._metrics.horizontalAdvance(letters.top)
+        self._text((self._width - width) / 2.0, top, letters.top)
+        bottom = self._height - self._margin - self._metrics.descent()
+        bottom -= (2 if rows and not self._is_small else 0) * self._metrics.height()
+        width = self._metrics.horizontalAdvance(letters.bottom)
+        self._text((self._width - width) / 2.0, bottom, letters.bottom)
+
+    def _paint_ruler(self, note: PaneAnnotations) -> None:
+        length = note.ruler.length_pixels
+        lines = 1 if self._is_small else len(note.bottom_right)
+        bottom = self._height - 2 * self._margin - lines * self._metrics.height()
+        x = self._width - self._margin - 2.0
+        top = bottom - length
+        if top < self._height / 2.0 + self._metrics.height():
+            return
+        for colour, width in (("overlay_edge", 3.0), ("overlay", 1.0)):
+            self._painter.setPen(QPen(self._theme.colour(colour), width))
+            self._painter.drawLine(QPointF(x, top), QPointF(x, bottom))
+            for tick in (top, (top + bottom) / 2.0, bottom):
+                reach = 4.0 if tick == (top + bottom) / 2.0 else 6.0
+                self._painter.drawLine(QPointF(x - reach, tick), QPointF(x, tick))
+        words = note.ruler.label
+        width = self._metrics.horizontalAdvance(words)
+        y = (top + bottom) / 2.0 + self._metrics.ascent() / 2.0
+        self._text(x - 10.0 - width, y, words)
+
+    def _paint_line(self, line: PlaneLine, cursor: tuple[float, float]) -> None:
+        """Draw a plane's line with a gap around the crosshair, so that what it marks is seen."""
+        colour = self._theme.colour(line.plane.value)
+        colour.setAlphaF(0.75)
+        self._painter.setPen(QPen(colour, 1.0))
+        (x1, y1), (x2, y2) = line.start, line.stop
+        cx, cy = cursor
+        if x1 == x2:
+            x = round(x1) + 0.5
+            pieces = ((x, y1, x, cy - _GAP_AT_CURSOR), (x, cy + _GAP_AT_CURSOR, x, y2))
+        else:
+            y = round(y1) + 0.5
+            pieces = ((x1, y, cx - _GAP_AT_CURSOR, y), (cx + _GAP_AT_CURSOR, y, x2, y))
+        for ax, ay, bx, by in pieces:
+            if bx > ax or by > ay:
+                self._painter.drawLine(QPointF(ax, ay), QPointF(bx, by))
+
+    def _paint_badge(self, words: str) -> float:
+        """Draw the badge at the upper right and return the width it takes."""
+        if not words:
+            return 0.0
+        font = QFont(self._painter.font())
+        plain = QFont(font)
+        font.setBold(True)
+        self._painter.setFont(font)
+        metrics = QFontMetricsF(font)
+        width = metrics.horizontalAdvance(words) + 2 * self._margin
+        height = metrics.height() + 4
+        box = QRectF(self._width - self._margin - width, self._margin, width, height)
+        self._painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
+        self._painter.setPen(Qt.PenStyle.NoPen)
+        self._painter.setBrush(self._theme.colour("synthetic"))
+        radius = self._theme.size("radius")
+        self._painter.drawRoundedRect(box, radius, radius)
+        self._painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+        self._painter.setPen(self._theme.colour("synthetic_text"))
+        self._painter.drawText(box, Qt.AlignmentFlag.AlignCenter, words)
+        self._painter.setFont(plain)
+        return width
+
+    def _paint_frame(self, note: PaneAnnotations, focused: bool) -> None:
+        self._painter.setBrush(Qt.BrushStyle.NoBrush)
+        if focused:
+            self._painter.setPen(QPen(self._theme.colour("accent"), 1.0))
+            self._painter.drawRect(QRectF(0.5, 0.5, self._width - 1.0, self._height - 1.0))
+        self._painter.setPen(QPen(QColor(self._theme.colours[note.plane.value]), 2.0))
+        self._painter.drawLine(QPointF(0, 1), QPointF(_CORNER, 1))
+        self._painter.drawLine(QPointF(1, 0), QPointF(1, _CORNER))

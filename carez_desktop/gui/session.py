@@ -1,0 +1,45 @@
+"""What the pages share: context, jobs, looks, and the requests that they send each other."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QObject, Signal
+
+from carez_desktop.gui.job_bridge import JobBridge
+from carez_desktop.gui.theme import Theme
+from carez_desktop.workflows.context import WorkflowContext
+from carez_desktop.workflows.describe_workstation import WorkstationFacts
+
+
+class Session(QObject):
+    """One sitting at the workstation.
+
+    Signals:
+        library_changed: Volumes were imported or removed.
+        bundles_changed: A bundle was written, sealed or evaluated.
+        volumes_requested(str, str): Open a volume, beside a second one or "".
+        page_requested(str): Go to a page by its id.
+        source_requested(str): Offer a volume as the source of a generation.
+        bundle_requested(str): Show the evaluation of a bundle file.
+    """
+
+    library_changed = Signal()
+    bundles_changed = Signal()
+    volumes_requested = Signal(str, str)
+    page_requested = Signal(str)
+    source_requested = Signal(str)
+    bundle_requested = Signal(str)
+
+    def __init__(
+        self,
+        context: WorkflowContext,
+        bridge: JobBridge,
+        theme: Theme,
+        facts: WorkstationFacts,
+        parent: QObject | None = None,
+    ) -> None:
+        """Keep what every page needs."""
+        super().__init__(parent)
+        self.context = context
+        self.bridge = bridge
+        self.theme = theme
+        self.facts = facts

@@ -1,0 +1,251 @@
+"""The panel of the View page: window and presets, display, links, facts and findings."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QDoubleSpinBox,
+    QFormLayout,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from carez_desktop.domain.volume import Volume
+from carez_desktop.gui.page_parts import ElidedLabel, button, separator, words
+from carez_desktop.gui.theme import Theme
+from carez_desktop.rendering.annotations import TIMES
+from carez_desktop.workspace.comparison import Comparison
+from carez_desktop.workspace.display_window import DisplayWindow
+from carez_desktop.workspace.layer import Layer
+
+_HIGHEST = 1e6
+
+
+class ViewPanel(QWidget):
+    """Controls of what the panes show; everything acts on the layers of the comparison.
+
+    Signals:
+        crosshair_toggled(bool): Show the lines of the other planes.
+        compare_ended: Close the second volume.
+    """
+
+    crosshair_toggled = Signal(bool)
+    compare_ended = Signal()
+
+    def __init__(self, theme: Theme) -> None:
+        """Lay out the controls."""
+        super().__init__()
+        self._theme = theme
+        self._comparison: Comparison | None = None
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(theme.size("space_2"))
+        self._build_window(layout)
+        layout.addWidget(separator())
+        self._build_display(layout)
+        layout.addWidget(separator())
+        self._links = QWidget()
+        self._build_links(QVBoxLayout(self._links))
+        layout.addWidget(self._links)
+        layout.addWidget(words("Volumes", "section"))
+        self._facts = QVBoxLayout()
+        self._facts.setSpacing(theme.size("space_2"))
+        layout.addLayout(self._facts)
+
+    def _build_window(self, layout: QVBoxLayout) -> None:
+        layout.addWidget(words("Window", "section"))
+        form = QFormLayout()
+        form.setSpacing(self._theme.size("space_2"))
+        self._center, self._width = QDoubleSpinBox(), QDoubleSpinBox()
+        self._center.setRange(-_HIGHEST, _HIGHEST)
+        self._width.setRange(1e-3, _HIGHEST)
+        for title, box in (("Centre", self._center), ("Width", self._width)):
+            box.setKeyboardTracking(False)
+            box.setMinimumWidth(80)
+            box.setMaximumWidth(160)
+            box.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
+            box.setAlignment(Qt.AlignmentFlag.AlignRight)
+            box.setAccessibleName(f"Window {title.lower()}")
+            box.valueChanged.connect(self._typed_window)
+            form.addRow(words(title, "label"), box)
+        layout.addLayout(form)
+        self._presets = QGridLayout()
+        self._presets.setSpacing(self._theme.size("space_1"))
+        layout.addLayout(self._presets)
+
+    def _build_display(self, layout: QVBoxLayout) -> None:
+        self._inverted = QCheckBox("Invert black and white (I)")
+        self._inverted.toggled.connect(self._set_inverted)
+        self._interpolated = QCheckBox("Smooth between voxels")
+        self._interpolated.setChecked(True)
+        self._interpolated.toggled.connect(self._set_interpolated)
+        crosshair = QCheckBox("Crosshair of the other planes")
+        crosshair.setChecked(True)
+        crosshair.toggled.connect(self.crosshair_toggled)
+        layout.addWidget(words("Display", "section"))
+        for box in (self._inverted, self._interpolated, crosshair):
+            layout.addWidget(box)
+
+    def _build_links(self, layout: QVBoxLayout) -> None:
+        layout.setContentsMargins(0, 0, 0, 8)
+        layout.setSpacing(self._theme.size("space_2"))
+        layout.addWidget(words("Links", "section"))
+        self._link_boxes: dict[str, QCheckBox] = {}
+        for name, title in (
+            ("links_position", "Position, in millimetres"),
+            ("links_view", "Zoom, pan and mirror"),
+            ("links_window", "Window"),
+        ):
+            box = QCheckBox(title)
+            box.setChecked(True)
+            box.toggled.connect(partial(self._set_link, name))
+            self._link_boxes[name] = box
+            layout.addWidget(box)
+        self._refusal = words("", "caution", wrap=True)
+        self._by_centres = button(
+            "Link by laying the centres together",
+            self._link_by_centres,
+            tip="An offset for looking only; it is not a registration",
+        )
+        layout.addWidget(self._refusal)
+        layout.addWidget(self._by_centres)
+        layout.addWidget(button("Close the second volume", self.compare_ended.emit))
+        layout.addWidget(separator())
+
+    def show_comparison(self, comparison: Comparison) -> None:
+        """Follow the layers of a comparison."""
+        self.release()
+        self._comparison = comparison
+        comparison.left.changed.connect(self._follow)
+        for name, box in self._link_boxes.items():
+            setattr(comparison.group, name, box.isChecked())
+        self._links.setVisible(comparison.right is not None)
+        self._show_refusal()
+        self._fill_presets(comparison.left)
+        _empty(self._facts)
+        for layer in (comparison.left, comparison.right):
+            if layer is not None:
+                self._facts.addWidget(self._card(layer))
+        self._follow()
+
+    def release(self) -> None:
+        """Let go of the layers."""
+        if self._comparison is not None:
+            self._comparison.left.changed.disconnect(self._follow)
+        self._comparison = None
+
+    def _layers(self) -> list[Layer]:
+        if self._comparison is None:
+            return []
+        both = (self._comparison.left, self._comparison.right)
+        return [layer for layer in both if layer is not None]
+
+    def _follow(self) -> None:
+        """Show the window of the left layer without setting it again."""
+        layers = self._layers()
+        if not layers:
+            return
+        window = layers[0].window
+        digits = 0 if window.width >= 20 else 3
+        for box, value in ((self._center, window.center), (self._width, window.width)):
+            box.blockSignals(True)
+            box.setDecimals(digits)
+            box.setValue(value)
+            box.blockSignals(False)
+        self._inverted.blockSignals(True)
+        self._inverted.setChecked(layers[0].inverted)
+        self._inverted.blockSignals(False)
+
+    def _typed_window(self) -> None:
+        for layer in self._layers()[:1]:
+            layer.window = DisplayWindow(self._center.value(), self._width.value())
+
+    def _set_inverted(self, inverted: bool) -> None:
+        for layer in self._layers()[:1]:
+            layer.inverted = inverted
+
+    def _set_interpolated(self, interpolated: bool) -> None:
+        for layer in self._layers():
+            layer.interpolated = interpolated
+
+    def _set_link(self, name: str, linked: bool) -> None:
+        if self._comparison is not None:
+            for group in self._comparison.groups:
+                setattr(group, name, linked)
+
+    def _link_by_centres(self) -> None:
+        if self._comparison is not None:
+            self._comparison.link_by_centres()
+            self._show_refusal()
+
+    def _show_refusal(self) -> None:
+        refusal = "" if self._comparison is None else self._comparison.link_refusal
+        self._refusal.setText(f"Positions are not linked. {refusal}." if refusal else "")
+        self._refusal.setVisible(bool(refusal))
+        self._by_centres.setVisible(bool(refusal))
+
+    def _fill_presets(self, layer: Layer) -> None:
+        _empty(self._presets)
+        choices = [(preset.key, preset.title) for preset in layer.presets]
+        choices.append(("0", "Full range"))
+        for number, (key, title) in enumerate(choices):
+            made = QPushButton(f"{key}  {title}")
+            made.setObjectName("preset")
+            made.setToolTip(f"{title} (key {key})")
+            made.setMinimumWidth(60)
+            made.clicked.connect(partial(self._apply_preset, key))
+            self._presets.addWidget(made, number // 2, number % 2)
+
+    def _apply_preset(self, key: str) -> None:
+        for layer in self._layers()[:1]:
+            if key == "0":
+                layer.show_full_range()
+            else:
+                layer.apply_preset(key)
+
+    def _card(self, layer: Layer) -> QWidget:
+        card = QWidget()
+        column = QVBoxLayout(card)
+        column.setContentsMargins(0, 4, 0, 4)
+        column.setSpacing(self._theme.size("space_1"))
+        head = QHBoxLayout()
+        head.addWidget(ElidedLabel(layer.title), 1)
+        if layer.is_synthetic:
+            badge = QLabel("SYNTHETIC")
+            badge.setObjectName("badge")
+            head.addWidget(badge, 0, Qt.AlignmentFlag.AlignTop)
+        column.addLayout(head)
+        for line in facts(layer.volume):
+            column.addWidget(words(line, "label", wrap=True))
+        for finding in layer.volume.findings:
+            role = "label" if finding.severity == "info" else "caution"
+            column.addWidget(words(f"{finding.severity.value}: {finding.text}", role, wrap=True))
+        return card
+
+
+def facts(volume: Volume) -> tuple[str, ...]:
+    """Describe a volume in lines: kind, grid, spacing, orientation, units."""
+    slices, rows, columns = volume.geometry.shape
+    step, row, column = volume.geometry.spacing_mm
+    return (
+        f"{volume.modality}, {volume.kind.value}, values in {volume.units}",
+        f"{columns} {TIMES} {rows} {TIMES} {slices} voxels",
+        f"{column:.3g} {TIMES} {row:.3g} {TIMES} {step:.3g} mm",
+    )
+
+
+def _empty(layout: QVBoxLayout | QGridLayout) -> None:
+    """Take every widget out of a layout."""
+    while layout.count():
+        item = layout.takeAt(0)
+        widget = item.widget() if item is not None else None
+        if widget is not None:
+            widget.hide()
+            widget.deleteLater()

@@ -91,7 +91,6 @@ class DenoiserSession:
             "device": self._device.kind,
             "device_name": self._device.name,
             "driver": self._device.driver,
-            "device_reason": self._device.reason,
             "threads": self._threads,
             "precision": "float32",
             "graph_optimization": "all",

@@ -5,13 +5,15 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import sys
 import tempfile
 import time
 import weakref
+from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
-from types import TracebackType
+from types import ModuleType, TracebackType
 from typing import Self
 
 from carez_desktop.errors import CancelledError, CarezError, ChildCrashError, DeviceError
@@ -129,7 +131,8 @@ class GenerationProcess:
         process = spawn.Process(
             target=serve, args=(theirs, name), name="carez-generation", daemon=True
         )
-        process.start()
+        with _empty_main_module():
+            process.start()
         theirs.close()
         self._process, self._connection = process, ours
         self._stop = weakref.finalize(self, _end, process, ours, self._log)
@@ -153,6 +156,21 @@ class GenerationProcess:
             subject=str(job.graph),
             hint="Try again; with --device cpu if a graphics card was used",
         )
+
+
+@contextlib.contextmanager
+def _empty_main_module() -> Iterator[None]:
+    """Keep a spawned child from running this program's main module again.
+
+    `multiprocessing` imports the parent's `__main__` in each spawned child. The child needs nothing
+    of it; a window's imports would cost a second, and a script without a guard would start over.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def _end(process: SpawnProcess, connection: Connection, log: Path) -> None:

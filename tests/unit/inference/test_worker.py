@@ -182,3 +182,31 @@ def test_the_child_imports_no_torch(tmp_path: Path) -> None:
     light = "import sys, carez_desktop.inference.worker; print('onnxruntime' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", light], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_a_script_without_a_guard_or_from_standard_input_works(tmp_path: Path) -> None:
+    import subprocess
+    import sys
+
+    job_for(tmp_path)
+    script = f"""
+import hashlib, numpy as np
+from pathlib import Path
+from carez_desktop.inference.worker import GenerationProcess
+from carez_desktop.inference.worker_process import SamplingJob
+from carez_desktop.inference.execution_provider import choose_device
+from carez_desktop.inference.schedules import Schedule
+graph = Path({str(tmp_path / "model.onnx")!r})
+digest = hashlib.sha256(graph.read_bytes()).hexdigest()
+noise, zeros = np.ones((8, 3, 4, 5), np.float32), np.zeros(3, np.float32)
+job = SamplingJob(graph, digest, choose_device("cpu"), 1, Schedule("euler", (1.0, 0.0)), noise,
+                  zeros, zeros)
+print("started")
+with GenerationProcess() as process:
+    print(process.sample(job).latent.shape)
+"""
+    done = subprocess.run(
+        [sys.executable, "-"], input=script, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines() == ["started", "(8, 3, 4, 5)"]
+    assert done.stderr == ""

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 from carez_desktop.domain.codec import digest_of
 from carez_desktop.domain.study import VolumeRecord
+from carez_desktop.domain.volume import VolumeKind
+from carez_desktop.errors import UsageError
 
 SPLITS = ("train", "validation", "test")
 
@@ -52,6 +54,24 @@ class Cohort:
         return tuple(member for member in self.members if not split or member.split == split)
 
 
+def parse_cohort_reference(reference: str) -> tuple[str, str]:
+    """Split `NAME` or `NAME@split` into name and split; the split is "" for all of it.
+
+    Raises:
+        UsageError: For a split that is none of train, validation, test.
+    """
+    name, marked, split = reference.rpartition("@")
+    if not marked:
+        return reference, ""
+    if split not in SPLITS or not name:
+        raise UsageError(
+            f"{split or 'nothing'} is no split of a cohort",
+            subject=reference,
+            hint="Write NAME, or NAME@" + ", NAME@".join(SPLITS),
+        )
+    return name, split
+
+
 def split_by_patient(
     records: Sequence[VolumeRecord],
     *,
@@ -61,7 +81,8 @@ def split_by_patient(
     """Give every patient, with all volumes, to one split.
 
     Patients are ordered by SHA-256 of (seed, patient) and cut by the shares, so that the order in
-    which they were given does not matter. With three patients or more no split is empty.
+    which they were given does not matter. With three patients or more no split is empty. A
+    synthetic volume always goes to train: it never enters a test set.
 
     Args:
         records: Volumes to place.
@@ -69,7 +90,7 @@ def split_by_patient(
         shares: Of train, validation, test; they sum to 1.
     """
     patients = sorted(
-        {record.patient_id for record in records},
+        {record.patient_id for record in records if record.kind is not VolumeKind.SYNTHETIC},
         key=lambda patient: hashlib.sha256(f"{seed}|{patient}".encode()).hexdigest(),
     )
     count = len(patients)
@@ -83,7 +104,10 @@ def split_by_patient(
     places.update(dict.fromkeys(patients[test : test + validation], "validation"))
     return tuple(
         CohortMember(
-            record.volume_id, record.patient_id, places[record.patient_id], dict(record.labels)
+            record.volume_id,
+            record.patient_id,
+            "train" if record.kind is VolumeKind.SYNTHETIC else places[record.patient_id],
+            dict(record.labels),
         )
         for record in records
     )

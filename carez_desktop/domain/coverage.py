@@ -2,8 +2,9 @@
 
 Counting is by patient; volumes and synthetic volumes are told beside it. Combinatorial coverage is
 that of NIST SP 800-142 and NISTIR 7878 (Kuhn, Kacker, Lei): the share of all possible t-way
-combinations of levels that occur at least once. Gaps are the maximal uncovered patterns of Asudeh, Jin and Jagadish
-(ICDE 2019): a pair is a gap only if neither of its levels is one by itself.
+combinations of levels that occur at least once. Gaps are the maximal uncovered patterns of
+Asudeh, Jin and Jagadish (ICDE 2019): a pair is a gap only if neither of its levels is one by
+itself. Counts are exact here; `domain.disclosure` suppresses small ones in what leaves the site.
 
 A gap's score says how much one would expect there, from what the site has:
 
@@ -44,13 +45,9 @@ __all__ = [
     "CoverageSubject",
     "exclusion_of",
     "measure",
-    "released_count",
     "strata_of",
     "subjects_of",
 ]
-
-SMALL_COUNT = 10
-"""Counts from 1 to this are not told outside the site (DESIGN section 7)."""
 
 _MODALITY = "modality"
 _Combination = tuple[tuple[int, ...], tuple[str, ...]]
@@ -220,20 +217,6 @@ def measure(
         stand_in=stand_in,
         excluded=excluded,
     )
-
-
-def released_count(count: int) -> str:
-    """Return a count as it may leave the site.
-
-    1 to 10 become `<=10`; larger ones a band of ten (`21-30`), so that neither a count nor the
-    difference of a total and its parts tells a small number.
-    """
-    if count == 0:
-        return "0"
-    if count <= SMALL_COUNT:
-        return f"<={SMALL_COUNT}"
-    low = (count - 1) // 10 * 10 + 1
-    return f"{low}-{low + 9}"
 
 
 @dataclass(slots=True)

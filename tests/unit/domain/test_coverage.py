@@ -13,7 +13,6 @@ from carez_desktop.domain.coverage import (
     CoverageAxis,
     CoverageSubject,
     measure,
-    released_count,
     strata_of,
 )
 from carez_desktop.domain.strata import AxisSource, age_years, field_strength_t, mas_at_120_kvp
@@ -290,9 +289,3 @@ def test_wrong_axes_are_refused() -> None:
         CoverageAxis("x", "X", (AxisSource("age_years", (1.0, 2.0)),), ("a", "b"))
     with pytest.raises(ValueError, match="ascend"):
         CoverageAxis("x", "X", (AxisSource("age_years", (2.0, 1.0)),), ("a", "b", "c"))
-
-
-def test_small_counts_are_not_released() -> None:
-    assert [released_count(n) for n in (0, 1, 10, 11, 20, 21, 100)] == [
-        "0", "<=10", "<=10", "11-20", "11-20", "21-30", "91-100",
-    ]  # fmt: skip

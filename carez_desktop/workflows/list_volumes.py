@@ -1,0 +1,23 @@
+"""List the volumes of the library."""
+
+from __future__ import annotations
+
+from carez_desktop.domain.study import VolumeRecord
+from carez_desktop.workflows.context import WorkflowContext
+
+
+def list_volumes(
+    context: WorkflowContext, *, search: str = "", limit: int | None = None
+) -> tuple[VolumeRecord, ...]:
+    """Return the volumes of the library, by patient, date and identifier.
+
+    Args:
+        context: Whose library.
+        search: Words as typed; each must begin a word of patient, descriptions, modality,
+            manufacturer, body part, date, kind, label or UID. All volumes for none.
+        limit: At most so many.
+
+    Raises:
+        StorageError: The library cannot be read.
+    """
+    return context.library.volumes(search, limit=limit)

@@ -54,10 +54,10 @@ class SegmenterPlan:
     """
 
     seeds: tuple[int, ...] = (0, 1)
-    steps: int = 250
+    steps: int = 300
     batch: int = 12
     patch: int = 48
-    channels: int = 12
+    channels: int = 8
     learning_rate: float = 3e-3
     false_positives_per_case: float = 1.0
 

@@ -8,6 +8,7 @@ Lift is reported with patients and seeds resampled, crossed; false positives sta
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -72,6 +73,7 @@ def run_arms(
     test: Sequence[LabelledVolume],
     plan: SegmenterPlan,
     *,
+    workers: int = 2,
     progress: ProgressReporter = SILENT,
     cancel: CancellationToken = NEVER,
 ) -> UtilityStudy:
@@ -83,6 +85,7 @@ def run_arms(
         validation: Fixes the threshold; no patient of it may be in an arm or in the test.
         test: Held-out real volumes; a synthetic one is refused.
         plan: Seeds and the allowance of false positives.
+        workers: Trainings side by side, on threads; the result does not depend on it.
         progress: Told after each training.
         cancel: Checked inside each training.
 
@@ -90,29 +93,29 @@ def run_arms(
         InputError: A synthetic test volume, or a patient on two sides.
     """
     _check_apart(arms, validation, test)
-    counts: dict[str, tuple[tuple[DetectionCounts, ...], ...]] = {}
-    thresholds: dict[str, tuple[float, ...]] = {}
-    total = len(arms) * len(plan.seeds)
-    done = 0
-    for arm, cases in arms.items():
-        rows, chosen = [], []
-        for seed in plan.seeds:
-            progress.report(done / total, f"Training arm {arm}, seed {seed}")
-            predict = train_and_predict(cases, seed=seed, progress=SILENT, cancel=cancel)
-            threshold = choose_threshold(
-                [predict(volume.image) for volume in validation],
-                [volume.mask for volume in validation],
-                false_positives_per_case=plan.false_positives_per_case,
-            )
-            rows.append(
-                tuple(
-                    count_detections(predict(volume.image), volume.mask, threshold)
-                    for volume in test
-                )
-            )
-            chosen.append(threshold)
-            done += 1
-        counts[arm], thresholds[arm] = tuple(rows), tuple(chosen)
+    jobs = [(arm, seed) for arm in arms for seed in plan.seeds]
+    done: list[str] = []
+
+    def train_and_read(job: tuple[str, int]) -> tuple[float, tuple[DetectionCounts, ...]]:
+        arm, seed = job
+        cancel.raise_if_cancelled()
+        predict = train_and_predict(arms[arm], seed=seed, progress=SILENT, cancel=cancel)
+        threshold = choose_threshold(
+            [predict(volume.image) for volume in validation],
+            [volume.mask for volume in validation],
+            false_positives_per_case=plan.false_positives_per_case,
+        )
+        read = tuple(
+            count_detections(predict(volume.image), volume.mask, threshold) for volume in test
+        )
+        done.append(arm)
+        progress.report(len(done) / len(jobs), f"Trained arm {arm}, seed {seed}")
+        return threshold, read
+
+    with ThreadPoolExecutor(max(1, min(workers, len(jobs)))) as pool:
+        results = dict(zip(jobs, pool.map(train_and_read, jobs), strict=True))
+    counts = {arm: tuple(results[arm, seed][1] for seed in plan.seeds) for arm in arms}
+    thresholds = {arm: tuple(results[arm, seed][0] for seed in plan.seeds) for arm in arms}
     progress.report(1.0, "Both arms trained")
     return UtilityStudy(
         keys=tuple(volume.key for volume in test),

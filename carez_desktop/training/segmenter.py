@@ -55,7 +55,6 @@ class SliceNetwork(nn.Module):
         self.rise_second = _Block(6 * channels, 2 * channels)
         self.rise_first = _Block(3 * channels, channels)
         self.head = nn.Conv2d(channels, 1, 1)
-        nn.init.constant_(self.head.bias, -3.0)  # lesions are rare: start by finding nothing
 
     def forward(self, slices: Tensor) -> Tensor:
         """Return logits; rows and columns are multiples of 4."""
@@ -70,26 +69,40 @@ class SliceNetwork(nn.Module):
 
 
 def _normalised(image: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-    """Map the window to [-1, 1]: (slice, row, column) float32, with a slice repeated at each end."""
+    """Map the window to [-1, 1], with the end slices repeated: (slice, row, column) float32."""
     low, high = WINDOW_HU
     scaled = (np.clip(image, low, high) - low) * (2.0 / (high - low)) - 1.0
     return np.pad(scaled.astype(np.float32), ((_CONTEXT, _CONTEXT), (0, 0), (0, 0)), mode="edge")
 
 
 @contextmanager
-def _repeatable(seed: int, threads: int) -> Iterator[None]:
-    """Seed torch and fix threads and algorithms, and put everything back afterwards."""
-    state, before = torch.get_rng_state(), torch.get_num_threads()
-    strict = torch.are_deterministic_algorithms_enabled()
+def single_thread() -> Iterator[None]:
+    """Let torch compute on one thread, so that sums do not depend on the cores; undone at the end.
+
+    Several trainings may run side by side on threads of their own inside it: on small networks
+    that is faster than one training on many cores.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
     try:
-        torch.manual_seed(seed)
-        torch.use_deterministic_algorithms(True, warn_only=True)
-        torch.set_num_threads(threads)
         yield
     finally:
-        torch.set_rng_state(state)
-        torch.use_deterministic_algorithms(strict)
         torch.set_num_threads(before)
+
+
+def _initialise(network: SliceNetwork, random: np.random.Generator) -> None:
+    """Draw He-normal weights from our own stream (K. He et al., ICCV 2015), not torch's global one.
+
+    The head starts by finding nothing (bias -3), because lesions are rare.
+    """
+    with torch.no_grad():
+        for module in network.modules():
+            if isinstance(module, nn.Conv2d):
+                fan = module.weight[0].numel()
+                drawn = random.standard_normal(module.weight.shape) * np.sqrt(2.0 / fan)
+                module.weight.copy_(torch.from_numpy(drawn))
+                if module.bias is not None:
+                    module.bias.fill_(-3.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +117,6 @@ class Segmenter:
     network: SliceNetwork
     losses: tuple[float, ...]
     seed: int
-    threads: int
 
     def __call__(self, image: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         """Return the probability of a lesion in each voxel.
@@ -122,7 +134,7 @@ class Segmenter:
         windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * _CONTEXT + 1, axis=0)
         planes = windows.transpose(0, 3, 1, 2)
         probability = np.empty(image.shape, dtype=np.float32)
-        with _repeatable(self.seed, self.threads), torch.inference_mode():
+        with single_thread(), torch.inference_mode():
             for start in range(0, slices, _PREDICT_BATCH):
                 chunk = torch.from_numpy(
                     np.ascontiguousarray(planes[start : start + _PREDICT_BATCH])
@@ -141,7 +153,7 @@ class _PatchSource:
         self.lesions = [np.argwhere(mask) for mask in self.masks]
         self.bearing = [place for place, found in enumerate(self.lesions) if len(found)]
         self.plan = plan
-        self.random = np.random.Generator(np.random.Philox(seed))
+        self.random = np.random.Generator(np.random.Philox(key=[seed, 0]))
         if not self.bearing:
             raise InputError(
                 "No training volume has a labelled lesion",
@@ -200,17 +212,15 @@ def train_segmenter(
     *,
     seed: int,
     plan: SegmenterPlan | None = None,
-    threads: int = 2,
     progress: ProgressReporter = SILENT,
     cancel: CancellationToken = NEVER,
 ) -> Segmenter:
-    """Train on labelled volumes; the same cases, seed and threads give the same weights.
+    """Train on labelled volumes; the same cases and seed give the same weights.
 
     Args:
         cases: Images in HU with their reference masks; all volumes are drawn from equally.
         seed: Of initialisation and sampling.
         plan: Steps, batch, patch, channels, rate; None takes the defaults.
-        threads: Of torch, fixed because sums depend on them.
         progress: Told after each step.
         cancel: Checked at each step.
 
@@ -220,8 +230,9 @@ def train_segmenter(
     settings = plan or SegmenterPlan()
     source = _PatchSource(cases, settings, seed)
     losses: list[float] = []
-    with _repeatable(seed, threads):
+    with single_thread():
         network = SliceNetwork(settings.channels).train()
+        _initialise(network, np.random.Generator(np.random.Philox(key=[seed, 1])))
         optimiser = torch.optim.AdamW(network.parameters(), lr=settings.learning_rate)
         schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimiser, settings.learning_rate, total_steps=settings.steps
@@ -237,4 +248,4 @@ def train_segmenter(
             losses.append(float(loss.detach()))
             progress.report((step + 1) / settings.steps, f"Step {step + 1} of {settings.steps}")
         network.eval()
-    return Segmenter(network, tuple(losses), seed, threads)
+    return Segmenter(network, tuple(losses), seed)

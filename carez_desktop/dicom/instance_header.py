@@ -6,7 +6,7 @@ import re
 from datetime import date
 
 from carez_desktop.dicom.elements import SPECIFIC_CHARACTER_SET, ElementTable
-from carez_desktop.dicom.header_reader import PIXEL_DATA, DicomHeader
+from carez_desktop.dicom.header_reader import DicomHeader
 from carez_desktop.domain.study import AttributeValue, InstanceHeader
 
 _CODES = {
@@ -83,6 +83,7 @@ _PATIENT_NAME, _PATIENT_AGE, _SMALLEST_PADDING = 0x00100010, 0x00101010, 0x00280
 _SYNTHETIC_DATA, _CONTRIBUTING_EQUIPMENT = 0x0008001C, 0x0018A001
 _B_VALUE, _SIEMENS_CREATOR, _SIEMENS_B = 0x00189087, 0x00190010, 0x0019100C
 _PHILIPS_B, _GE_CREATOR, _GE_B = 0x20011003, 0x00430010, 0x00431039
+_MODALITY_LUT = 0x00283000
 _FLOAT_PIXELS = frozenset((0x7FE00008, 0x7FE00009))
 
 WANTED_TAGS = frozenset(
@@ -96,20 +97,29 @@ WANTED_TAGS = frozenset(
         *(_INSTANCE_NUMBER, _POSITION, _ORIENTATION, _ROWS, _COLUMNS, _FRAMES, _SPACING),
         *(_PATIENT_NAME, _PATIENT_AGE, _SMALLEST_PADDING, _SYNTHETIC_DATA),
         *(_CONTRIBUTING_EQUIPMENT, _B_VALUE, _SIEMENS_CREATOR, _SIEMENS_B, _PHILIPS_B),
-        *(_GE_CREATOR, _GE_B),
+        *(_GE_CREATOR, _GE_B, _MODALITY_LUT),
     )
 )
+
+PLACE_TAGS = frozenset(
+    (
+        *(_SOP_CLASS, _SOP_INSTANCE, _SERIES, _ROWS, _COLUMNS, _FRAMES, _SPACING),
+        *(_POSITION, _ORIENTATION, _DECIMALS["rescale_slope"], _DECIMALS["rescale_intercept"]),
+        *(tag for tag, kind in _BINARIES.values() if kind == "H"),
+    )
+)
+"""What a slice needs to be read, once its series was imported."""
 
 _SEQUENCE_B_VALUE = re.compile(r"_b(\d+)t?")
 _AGE = re.compile(r"^(\d{1,3})([DWMY])$")
 _DAYS = {"D": 1.0, "W": 7.0, "M": 365.25 / 12, "Y": 365.25}
 
 
-def to_instance_header(header: DicomHeader) -> InstanceHeader:
+def to_instance_header(header: DicomHeader, *, with_attributes: bool = True) -> InstanceHeader:
     """Build the record of one instance.
 
     Positions are LPS mm, `pixel_spacing` is (between rows, between columns) in mm. A value that
-    is absent or not a number is left out of `attributes`.
+    is absent or not a number is left out of `attributes`, and so is all of them on request.
     """
     elements = header.elements
     position = elements.decimals(_POSITION)
@@ -135,8 +145,8 @@ def to_instance_header(header: DicomHeader) -> InstanceHeader:
         pixel_spacing=spacing[:2] if len(spacing) == 2 and min(spacing) > 0 else None,
         image_type=elements.codes(_IMAGE_TYPE),
         has_pixels=header.pixels is not None,
-        attributes=_attributes(header),
-        synthetic_marks=_synthetic_marks(elements),
+        attributes=_attributes(header) if with_attributes else {},
+        synthetic_marks=_synthetic_marks(elements) if with_attributes else (),
     )
 
 
@@ -156,7 +166,9 @@ def _attributes(header: DicomHeader) -> dict[str, AttributeValue]:
     found["b_value"] = _b_value(elements)
     found["pixel_padding_value"] = _padding(elements)
     if header.pixels is not None and header.pixels.tag in _FLOAT_PIXELS:
-        found["pixel_data_kind"] = "float" if header.pixels.tag != PIXEL_DATA else ""
+        found["pixel_data_kind"] = "float"
+    if elements.raw(_MODALITY_LUT):
+        found["modality_lut"] = "YES"
     return {name: value for name, value in found.items() if value is not None and value != ""}
 
 

@@ -202,24 +202,23 @@ def check_corners(headers: Sequence[InstanceHeader], geometry: VolumeGeometry) -
         The largest distance in mm; infinity where the counts differ or a header lacks its place.
     """
     slices, rows, columns = geometry.shape
-    if len(headers) != slices:
+    places = [
+        (header.image_position_patient, header.image_orientation_patient, header.pixel_spacing)
+        for header in headers
+    ]
+    if len(places) != slices or any(None in place for place in places):
         return float("inf")
+    directions = {
+        cosines: in_plane_directions(cosines) for _, cosines, _ in places if cosines is not None
+    }
+    positions = np.array([place[0] for place in places], dtype=np.float64)
+    along = np.array([directions[c] for _, c, _ in places if c is not None])
+    spacing = np.array([place[2] for place in places], dtype=np.float64)
     worst = 0.0
-    corners = [(row, column) for row in (0, rows - 1) for column in (0, columns - 1)]
-    for index, header in enumerate(headers):
-        position, cosines = header.image_position_patient, header.image_orientation_patient
-        if position is None or cosines is None or header.pixel_spacing is None:
-            return float("inf")
-        along_column, along_row = in_plane_directions(cosines)
-        between_rows, between_columns = header.pixel_spacing
-        own = np.array(
-            [
-                np.asarray(position)
-                + along_row * (between_rows * row)
-                + along_column * (between_columns * column)
-                for row, column in corners
-            ]
-        )
-        grid = geometry.index_to_lps([(index, row, column) for row, column in corners])
-        worst = max(worst, float(np.linalg.norm(own - grid, axis=1).max()))
+    for row in (0, rows - 1):
+        for column in (0, columns - 1):
+            own = positions + along[:, 1] * (spacing[:, :1] * row)
+            own += along[:, 0] * (spacing[:, 1:] * column)
+            grid = geometry.index_to_lps([(index, row, column) for index in range(slices)])
+            worst = max(worst, float(np.linalg.norm(own - grid, axis=1).max()))
     return worst

@@ -200,6 +200,8 @@ def _pixel_refusal(headers: Sequence[InstanceHeader]) -> str:
         return f"Multi-frame image with {first.number_of_frames} frames; it is not read yet"
     if first.attributes.get("pixel_data_kind"):
         return "Floating-point pixel data; it is not read yet"
+    if first.attributes.get("modality_lut"):
+        return "Its values need a Modality LUT, which is not read yet"
     if first.attributes.get("samples_per_pixel", 1.0) != 1.0:
         return "Colour image; only grey values make a volume"
     if first.attributes.get("photometric_interpretation") == "PALETTE COLOR":

@@ -64,10 +64,14 @@ class StudyLibrary:
         Labels joined earlier stay where the new record brings none.
 
         Args:
-            records: Volumes; several of one series belong into one call.
+            records: Volumes; several of one series belong into one call. Of two with one volume_id
+                (copies of one file) the first is kept.
             unreadable: Files that could not be read, kept for the Library page.
         """
-        records = list(records)
+        by_id: dict[str, VolumeRecord] = {}
+        for record in records:
+            by_id.setdefault(record.volume_id, record)
+        records = list(by_id.values())
         with self._database.writing() as connection:
             series = {series_key(record) for record in records}
             kept = _labels_of_series(connection, series)

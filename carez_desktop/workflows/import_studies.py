@@ -73,14 +73,15 @@ def import_studies(
     progress.report(0.8, "Stacking slices")
     stacked = stack_instances(scan.headers, scan.objects)
     described, damaged = _describe_files(scan.volume_files, progress, cancel)
-    records = _judge(context, scan, (*stacked, *described), stand_in=stand_in)
+    unique, copies = _without_copies((*stacked, *described))
+    records = _judge(context, scan, unique, stand_in=stand_in)
     if stands_in:
         _refuse_real(records)
     unreadable = (*scan.unreadable, *damaged)
     partial(records)
     cancel.raise_if_cancelled()
     progress.report(0.97, "Writing the library")
-    findings = _findings(library, records, unreadable, stands_in=stands_in)
+    findings = (*_findings(library, records, unreadable, stands_in=stands_in), *copies)
     if stand_in:
         library.simulated_stand_in = True
     library.add_volumes(records, unreadable)
@@ -131,6 +132,20 @@ def _describe_files(
         except CarezError as error:
             damaged.append(UnreadableFile(str(path), error.what))
     return records, damaged
+
+
+def _without_copies(
+    records: Sequence[VolumeRecord],
+) -> tuple[tuple[VolumeRecord, ...], tuple[Finding, ...]]:
+    """Keep the first of several files with the same bytes, which have the same volume_id."""
+    unique: dict[str, VolumeRecord] = {}
+    copies = []
+    for record in records:
+        first = unique.setdefault(record.volume_id, record)
+        if first is not record:
+            text = f"{len(record.paths)} files are copies of others and were left out"
+            copies.append(Finding(Severity.INFO, "copy", record.volume_id, text))
+    return tuple(unique.values()), tuple(copies)
 
 
 def _judge(

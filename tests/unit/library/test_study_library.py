@@ -115,6 +115,11 @@ def test_importing_a_series_again_replaces_it_and_keeps_labels(library: StudyLib
     assert library.thumbnail("1.2.1:1") is None
 
 
+def test_of_two_copies_the_first_is_kept(library: StudyLibrary) -> None:
+    library.add_volumes([make_record(1), make_record(1, description="copy")])
+    assert [record.description for record in library.volumes()] == ["Thorax lung"]
+
+
 def test_volume_files_without_series_do_not_replace_each_other(library: StudyLibrary) -> None:
     library.add_volumes([make_record(1, series_instance_uid="")])
     library.add_volumes([make_record(2, series_instance_uid="")])

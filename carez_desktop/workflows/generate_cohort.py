@@ -313,6 +313,10 @@ def _remember(
 ) -> None:
     """Keep what recognises the cases when they come back, and write the audit line."""
     origins = [case.origin for case in staged]
+    for case in staged:
+        context.library.remember_digest(
+            case.pixels, shape=case.shape, origin=f"{summary.bundle_uuid} {case.origin.case_id}"
+        )
     context.audit_log.append(
         "generate",
         bundle=summary.bundle_uuid,

@@ -16,6 +16,7 @@ from carez_desktop.domain.generation import (
     GeneratorPackage,
     SyntheticCase,
 )
+from carez_desktop.domain.pixel_identity import pixel_digest
 from carez_desktop.domain.provenance import CaseOrigin
 from carez_desktop.domain.strata import CoverageAxis, strata_of
 from carez_desktop.domain.study import VolumeRecord
@@ -43,6 +44,7 @@ class StagedCase:
     Attributes:
         path: Its staged file.
         source_volume_id: On this site only; the bundle names the source by a keyed digest.
+        pixels / shape: By which the library recognises it when it comes back without its marks.
         subject: Its strata, for coverage.
         device: What ran it, in words.
     """
@@ -50,6 +52,8 @@ class StagedCase:
     path: Path
     origin: CaseOrigin
     source_volume_id: str
+    pixels: str
+    shape: tuple[int, int, int]
     subject: CoverageSubject
     device: str
     seconds: float
@@ -252,6 +256,8 @@ def _stage(
         path=path,
         origin=origin,
         source_volume_id=request.source_volume_id,
+        pixels=pixel_digest(case.volume.array),
+        shape=case.volume.geometry.shape,
         subject=CoverageSubject("", strata, synthetic=True),
         device=str(case.details.get("device", "CPU")),
         seconds=case.seconds,

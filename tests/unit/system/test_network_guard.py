@@ -29,7 +29,8 @@ results = [
 install_network_guard(["192.0.2.1"])
 results.append(blocked(lambda: socket.create_connection(("192.0.2.1", 80), timeout=0.2)))
 seen = []
-thread = threading.Thread(target=lambda: seen.append(blocked(lambda: socket.getaddrinfo("example.org", 80))))
+look_up = lambda: socket.getaddrinfo("example.org", 80)
+thread = threading.Thread(target=lambda: seen.append(blocked(look_up)))
 thread.start(); thread.join()
 print(results + seen)
 """

@@ -156,6 +156,27 @@ def _open_checked(
     return child
 
 
+def member(group: h5py.Group, name: str) -> h5py.Group | h5py.Dataset:
+    """Return a checked member of a group, for readers that go straight to it.
+
+    Raises:
+        KeyError: No such member. RefusedObjectError: It lies elsewhere, or is stored unsafely.
+    """
+    path = f"{group.name.rstrip('/')}/{_printable(name)}"
+    content = name.encode()
+    if not is_safe_name(name) or not group.id.links.exists(content):
+        raise KeyError(f"there is no {path}")
+    if group.id.links.get_info(content).type != h5l.TYPE_HARD:
+        raise RefusedObjectError("link", path, "Soft and external links are not allowed")
+    found = group[name]
+    if isinstance(found, h5py.Dataset):
+        check_dataset(found, path)
+    elif not isinstance(found, h5py.Group):
+        raise RefusedObjectError("named_type", path, "Named datatypes are not allowed")
+    check_attributes(found, path)
+    return found
+
+
 def check_dataset(dataset: h5py.Dataset, path: str) -> None:
     """Refuse a dataset that is stored elsewhere, in an unknown way, or too large.
 

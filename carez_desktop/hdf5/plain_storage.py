@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from carez_desktop.domain.codec import canonical_json
 from carez_desktop.errors import InputError, NotFoundError
+from carez_desktop.hdf5.object_walk import RefusedObjectError, member
 
 # The oldest file format that has checksums of metadata and is read by HDF5 1.10 and newer.
 LIBVER = ("v110", "v110")
@@ -65,18 +66,23 @@ def read_text(source: h5py.Group, name: str) -> str:
     """Read a text dataset.
 
     Raises:
-        NotFoundError: No such text. InputError: Not a text.
+        NotFoundError: No such text. InputError: Not a text, or one that is stored unsafely.
     """
-    item = source.get(name)
-    if not isinstance(item, h5py.Dataset):
+    subject = f"{source.name.rstrip('/')}/{name}"
+    try:
+        item = member(source, name)
+    except KeyError:
         raise NotFoundError(
-            "The bundle lacks a part",
-            subject=f"{source.name}/{name}".replace("//", "/"),
-            hint="Verify the bundle",
-        )
-    if item.shape != () or item.dtype.kind != "S":
-        raise InputError("Not a text", subject=item.name, hint="Verify the bundle")
-    return bytes(item[()]).decode("utf-8")
+            "The bundle lacks a part", subject=subject, hint="Verify the bundle"
+        ) from None
+    except RefusedObjectError as refusal:
+        raise InputError(str(refusal), subject=subject, hint="Do not use this file") from None
+    if not isinstance(item, h5py.Dataset) or item.shape != () or item.dtype.kind != "S":
+        raise InputError("Not a text", subject=subject, hint="Verify the bundle")
+    try:
+        return bytes(item[()]).decode("utf-8")
+    except UnicodeDecodeError:
+        raise InputError("Not UTF-8", subject=subject, hint="Verify the bundle") from None
 
 
 def read_json(source: h5py.Group, name: str) -> Any:

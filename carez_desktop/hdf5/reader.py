@@ -21,7 +21,8 @@ from carez_desktop.domain.generation import LabelMap
 from carez_desktop.domain.geometry import VolumeGeometry
 from carez_desktop.domain.volume import Volume, VolumeKind
 from carez_desktop.errors import InputError, NotFoundError
-from carez_desktop.hdf5.object_walk import RefusedObjectError, check_attributes, check_dataset
+from carez_desktop.hdf5.object_names import is_safe_name
+from carez_desktop.hdf5.object_walk import RefusedObjectError, member
 from carez_desktop.hdf5.plain_storage import (
     open_for_reading,
     plain_attributes,
@@ -79,7 +80,7 @@ def read_header(path: Path) -> BundleHeader:
 def read_root(path: Path) -> str:
     """Return the Merkle root that the bundle states; verification recomputes it."""
     with open_bundle(path) as file:
-        return _text_attribute(file["manifest"], "merkle_root")
+        return _text_attribute(member(file, "manifest"), "merkle_root")
 
 
 def list_cases(path: Path) -> tuple[CaseEntry, ...]:
@@ -89,7 +90,8 @@ def list_cases(path: Path) -> tuple[CaseEntry, ...]:
         InputError: Not a bundle, or damaged.
     """
     with open_bundle(path) as file:
-        return tuple(_entry(case_id, group) for case_id, group in sorted(file["cases"].items()))
+        cases = member(file, "cases")
+        return tuple(_entry(case_id, member(cases, case_id)) for case_id in sorted(cases))
 
 
 def read_case_volume(path: Path, case_id: str) -> Volume:
@@ -100,7 +102,7 @@ def read_case_volume(path: Path, case_id: str) -> Volume:
     """
     with open_bundle(path) as file:
         group = _case(file, path, case_id)
-        image = _checked(group["image"])
+        image = member(group, "image")
         facts = plain_attributes(image)
         geometry = _geometry(image.shape, facts)
         return Volume(
@@ -117,7 +119,7 @@ def read_case_volume(path: Path, case_id: str) -> Volume:
             attributes={
                 "series_description": f"SYNTHETIC {case_id}",
                 "patient_name": f"SYNTHETIC^{case_id}",
-                "generator": _text_attribute(group["generation"], "generator_id"),
+                "generator": _text_attribute(member(group, "generation"), "generator_id"),
             },
         )
 
@@ -129,8 +131,8 @@ def read_case_labels(path: Path, case_id: str) -> tuple[LabelMap, ...]:
         NotFoundError: No such case. InputError: Not a bundle, or the case is damaged.
     """
     with open_bundle(path) as file:
-        labels = _case(file, path, case_id)["labels"]
-        return tuple(_label(name, labels[name]) for name in sorted(labels))
+        labels = member(_case(file, path, case_id), "labels")
+        return tuple(_label(name, member(labels, name)) for name in sorted(labels))
 
 
 def read_case_record(path: Path, case_id: str) -> dict[str, Any]:
@@ -140,7 +142,7 @@ def read_case_record(path: Path, case_id: str) -> dict[str, Any]:
         NotFoundError: No such case. InputError: Not a bundle, or damaged.
     """
     with open_bundle(path) as file:
-        record = read_json(_case(file, path, case_id)["generation"], "record")
+        record = read_json(member(_case(file, path, case_id), "generation"), "record")
         return dict(record)
 
 
@@ -151,28 +153,18 @@ def read_evaluation(path: Path) -> dict[str, Any] | None:
         InputError: Not a bundle, or damaged.
     """
     with open_bundle(path) as file:
-        group = file.get("evaluation")
-        if group is None:
+        if "evaluation" not in file:
             return None
-        axes = [
-            {
-                "axis": axis.value,
-                "verdict": _text_attribute(group[axis.value], "verdict"),
-                "reason": read_text(group[axis.value], "reason"),
-                "method": read_text(group[axis.value], "method"),
-                "measurements": read_json(group[axis.value], "measurements"),
-                "details": read_json(group[axis.value], "details"),
-            }
-            for axis in Axis
-            if axis.value in group
-        ]
+        group = member(file, "evaluation")
         facts = plain_attributes(group)
         return {
             "created_utc": facts["created_utc"],
             "is_negative": facts["negative"] == "YES",
             "required": [name for name in facts["required"].split(",") if name],
             "plan": read_json(group, "plan"),
-            "axes": axes,
+            "axes": [
+                _axis(axis, member(group, axis.value)) for axis in Axis if axis.value in group
+            ],
         }
 
 
@@ -183,31 +175,42 @@ def read_parts(path: Path) -> dict[str, Any]:
         InputError: Not a bundle, or damaged.
     """
     with open_bundle(path) as file:
-        cards = file["cards"]
+        cards, sources = member(file, "cards"), member(file, "provenance")
         return {
-            "coverage": read_json(file["coverage"], "matrix"),
-            "provenance": read_json(file["provenance"], "prov"),
-            "audit": read_json(file["provenance"], "audit"),
+            "coverage": read_json(member(file, "coverage"), "matrix"),
+            "provenance": read_json(sources, "prov"),
+            "audit": read_json(sources, "audit"),
             "cards": {name: read_text(cards, name) for name in sorted(cards)},
         }
 
 
 def _case(file: h5py.File, path: Path, case_id: str) -> h5py.Group:
-    group = file["cases"].get(case_id) if "/" not in case_id else None
-    if not isinstance(group, h5py.Group):
-        known = ", ".join(sorted(file["cases"])[:5])
+    cases = member(file, "cases")
+    if not is_safe_name(case_id) or case_id not in cases:
+        known = ", ".join(sorted(cases)[:5])
         raise NotFoundError(
             "The bundle has no such case",
             subject=f"{path.name}#{case_id}",
-            hint=f"It has {len(file['cases'])} cases: {known} ...",
+            hint=f"It has {len(cases)} cases: {known} ...",
         )
-    return group
+    return member(cases, case_id)
+
+
+def _axis(axis: Axis, group: h5py.Group) -> dict[str, Any]:
+    return {
+        "axis": axis.value,
+        "verdict": _text_attribute(group, "verdict"),
+        "reason": read_text(group, "reason"),
+        "method": read_text(group, "method"),
+        "measurements": read_json(group, "measurements"),
+        "details": read_json(group, "details"),
+    }
 
 
 def _entry(case_id: str, group: h5py.Group) -> CaseEntry:
-    image = _checked(group["image"])
+    image = member(group, "image")
     facts = plain_attributes(image)
-    generation = plain_attributes(group["generation"])
+    generation = plain_attributes(member(group, "generation"))
     slices, rows, columns = image.shape
     return CaseEntry(
         case_id=case_id,
@@ -216,7 +219,7 @@ def _entry(case_id: str, group: h5py.Group) -> CaseEntry:
         modality=facts["modality"],
         units=facts["units"],
         privacy_class=facts["privacy_class"],
-        labels=tuple(sorted(group["labels"])),
+        labels=tuple(sorted(member(group, "labels"))),
         sha256=facts["sha256"],
         generator_id=generation["generator_id"],
         generator_version=generation["generator_version"],
@@ -225,7 +228,7 @@ def _entry(case_id: str, group: h5py.Group) -> CaseEntry:
 
 
 def _label(name: str, dataset: h5py.Dataset) -> LabelMap:
-    segments = json.loads(_text_attribute(_checked(dataset), "segments"))
+    segments = json.loads(_text_attribute(dataset, "segments"))
     return LabelMap(
         name=name,
         array=dataset[()],
@@ -249,12 +252,6 @@ def _geometry(shape: tuple[int, ...], facts: dict[str, Any]) -> VolumeGeometry:
 def _triple(values: list[float]) -> tuple[float, float, float]:
     first, second, third = values
     return (first, second, third)
-
-
-def _checked(dataset: h5py.Dataset) -> h5py.Dataset:
-    check_dataset(dataset, dataset.name)
-    check_attributes(dataset, dataset.name)
-    return dataset
 
 
 def _text_attribute(item: h5py.Group | h5py.Dataset, name: str) -> str:

@@ -256,7 +256,7 @@ def _read_signatures(file: h5py.File) -> tuple[list[dict[str, Any]], list[Findin
     group = file.get(SIGNATURES_GROUP)
     if group is None:
         return [], []
-    if not isinstance(group, h5py.Group) or len(group.attrs):
+    if not isinstance(group, h5py.Group) or len(group.attrs) or not len(group):
         return [], [_error("unlisted_object", f"/{SIGNATURES_GROUP}", "Not a set of signatures")]
     signatures, findings = [], []
     for name in sorted(group):

@@ -225,7 +225,7 @@ def _details(
         },
         "outside_share": decoded.outside_share,
         "environment": sampled.facts,
-        "device_reason": job.device.reason,
+        "device": job.device.reason,
     }
 
 

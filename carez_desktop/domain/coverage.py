@@ -10,7 +10,8 @@ A gap's score says how much one would expect there, from what the site has:
 
     score = weight x deficit x support
     deficit = 1 - patients / minimum patients
-    support of a pair = product of the two levels' shares (expected share under independence)
+    support of a pair = product of the two levels' shares among patients who are known on both
+        axes (expected share under independence)
     support of a level = the largest share of another level, halved for each step of distance on
         an ordered axis; 1 / number of levels on an unordered one
     weight = geometric mean of the axes' weights
@@ -90,11 +91,9 @@ class CoverageGap:
 
     @property
     def cell(self) -> dict[str, str]:
-        """Axis name -> level; with the modality where the axes concern only one."""
-        cell = dict(zip(self.axes, self.strata, strict=True))
-        if len(self.modalities) == 1:
-            cell.setdefault(_MODALITY, self.modalities[0])
-        return cell
+        """Axis name -> level; the modality before it where the axes concern only one."""
+        only = {_MODALITY: self.modalities[0]} if len(self.modalities) == 1 else {}
+        return only | dict(zip(self.axes, self.strata, strict=True))
 
     def __str__(self) -> str:
         """Say it in words for a person."""
@@ -289,7 +288,7 @@ class _Grid:
         if len(places) == 1:
             support = self._neighbour_support(places[0], strata[0])
         else:
-            support = prod(map(self._share, places, strata))
+            support = self._pair_support(places, strata)
         weight = prod(self.axes[place].weight for place in places) ** (1 / len(places))
         deficit = 1 - len(tally.patients) / minimum
         return CoverageGap(
@@ -347,6 +346,19 @@ class _Grid:
                 known |= self._tallies.get(((place,), (other,)), _Tally()).patients
         here = self._tallies.get(((place,), (level,)), _Tally()).patients
         return len(here) / len(known) if known else 0.0
+
+    def _pair_support(self, places: tuple[int, ...], strata: tuple[str, ...]) -> float:
+        """Expected share under independence, among patients known (and concerned) on both axes."""
+        known: set[str] = set()
+        with_level: tuple[set[str], set[str]] = (set(), set())
+        levels = [[lv for lv in self.axes[place].levels if lv != UNKNOWN] for place in places]
+        for pair in product(*levels):
+            tally = self._tallies.get((places, pair))
+            if tally is not None:
+                known |= tally.patients
+                for found, here, wanted in zip(with_level, pair, strata, strict=True):
+                    found |= tally.patients if here == wanted else set()
+        return prod(len(found) / len(known) for found in with_level) if known else 0.0
 
     def _neighbour_support(self, place: int, level: str) -> float:
         levels = [other for other in self.axes[place].levels if other != UNKNOWN]

@@ -222,7 +222,7 @@ def test_low_dose_is_the_first_gap_of_a_standard_dose_cohort() -> None:
     assert first.axes == ("dose",)
     assert first.strata in (("low",), ("high",))
     assert measure(records, axes).gaps[0].cell == {"dose": "low", "modality": "CT"}
-    assert "dose low" in str(first)
+    assert str(first).startswith("modality CT, dose low: 0 patients")
 
 
 def test_a_pair_is_a_gap_only_where_its_levels_are_not() -> None:
@@ -235,6 +235,19 @@ def test_a_pair_is_a_gap_only_where_its_levels_are_not() -> None:
     assert (gap.axes, gap.strata) == (("a", "b"), ("1", "1"))
     # Expected share under independence: 2 of 5 have a = 1, 2 of 5 have b = 1.
     assert gap.support == pytest.approx(0.4 * 0.4)
+
+
+def test_a_pair_is_expected_among_those_it_concerns() -> None:
+    axes = tuple(a for a in load_coverage_plan().axes if a.name in ("modality", "dose", "sex"))
+    rows = [("CT", "low", "F"), ("CT", "standard", "M"), ("CT", "standard", "M")]
+    rows += [("MR", NOT_APPLICABLE, "F")] * 20
+    subjects = [
+        CoverageSubject(f"P{number}", dict(zip(("modality", "dose", "sex"), row, strict=True)))
+        for number, row in enumerate(rows)
+    ]
+    support = {gap.strata: gap.support for gap in measure(subjects, axes).gaps}
+    # Of three CT patients one has low dose and two are men; the 20 MR do not count.
+    assert support["low", "M"] == pytest.approx(1 / 3 * 2 / 3)
 
 
 def test_a_gap_of_an_ordered_axis_is_nearer_to_a_full_neighbour() -> None:

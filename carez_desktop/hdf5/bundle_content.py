@@ -10,6 +10,7 @@ import h5py
 
 from carez_desktop.domain.bundle import BUNDLE_FORMAT, FORMAT_VERSION, BundleHeader
 from carez_desktop.domain.codec import to_plain
+from carez_desktop.domain.coverage_disclosure import suppress_coverage
 from carez_desktop.domain.disclosure import scrub, suppress_small_counts
 from carez_desktop.domain.evaluation import AxisResult, Evaluation
 from carez_desktop.errors import UsageError
@@ -59,7 +60,7 @@ def write_coverage(file: h5py.File, coverage: Any) -> None:
         coverage: Record or plain data: axes, cells with counts before and after, target cells.
     """
     group = file.create_group("coverage")
-    write_json(group, "matrix", scrub(suppress_small_counts(coverage)))
+    write_json(group, "matrix", scrub(suppress_small_counts(suppress_coverage(coverage))))
 
 
 def write_evaluation(file: h5py.File, evaluation: Evaluation) -> None:

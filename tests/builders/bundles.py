@@ -140,11 +140,11 @@ def header(**changes: Any) -> BundleHeader:
 COVERAGE = {
     "axes": [{"name": "dose", "levels": ["low", "full"]}],
     "cells": [
-        {"dose": "low", "before": 3, "after": 5},
-        {"dose": "full", "before": 40, "after": 40},
-        {"dose": "unknown", "before": 0, "after": 0},
+        {"axes": ["dose"], "strata": ["low"], "before": 3, "after": 5, "synthetic": 2},
+        {"axes": ["dose"], "strata": ["full"], "before": 40, "after": 40, "synthetic": 0},
+        {"axes": ["dose"], "strata": ["high"], "before": 50, "after": 50, "synthetic": 0},
+        {"axes": ["dose"], "strata": ["unknown"], "before": 0, "after": 0, "synthetic": 0},
     ],
-    "gaps": [{"dose": "low", "count": 3}],
 }
 
 

@@ -142,9 +142,9 @@ def test_small_counts_are_suppressed(tmp_path: Path):
     staged = stage_some(tmp_path / "staged", 1)
     out = tmp_path / "a.h5"
     _assemble(staged, out, evaluation=evaluation())
-    low, full, unknown = read_parts(out)["coverage"]["cells"]
-    assert (low["before"], low["after"]) == ("<=10", "suppressed")
-    assert (full["before"], unknown["before"]) == (40, 0)
+    low, full, high, unknown = read_parts(out)["coverage"]["cells"]
+    assert (low["before"], low["after"], low["synthetic"]) == ("<=10", "suppressed", 2)
+    assert (full["before"], high["before"], unknown["before"]) == ("suppressed", 50, 0)
     axes = {axis["axis"]: axis for axis in read_evaluation(out)["axes"]}
     assert [m["n"] for m in axes["fidelity"]["measurements"]] == ["<=10", 48]
     assert axes["bias"]["verdict"] == "not_evaluable"

@@ -87,8 +87,10 @@ class JobBridge(QObject):
             key: A newer job of the same key cancels the older one and drops what it still sends.
             lane: `GPU` for generators.
             visible: Whether the status bar shows it.
-            on_result: Gets the result, on the Qt thread; as do `on_error`, `on_partial`,
-                `on_status`.
+            on_result: Gets the result; as all of these, on the Qt thread.
+            on_error: Gets the error of a failed job.
+            on_partial: Gets what the work hands out on the way.
+            on_status: Gets every change of state and throttled progress.
         """
         if key is None:
             key = object()

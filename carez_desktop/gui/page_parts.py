@@ -10,6 +10,7 @@ from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLabel,
+    QLayout,
     QPushButton,
     QScrollArea,
     QSizePolicy,
@@ -154,8 +155,9 @@ class EmptyState(QWidget):
         picture.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.sentence = words(sentence, "section", wrap=True)
         self.sentence.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.sentence.setMaximumWidth(_EMPTY_WIDTH)
-        self.sentence.setMinimumWidth(_EMPTY_WIDTH - 160)
+        self.sentence.setFixedWidth(_EMPTY_WIDTH)
+        self.sentence.ensurePolished()
+        self.sentence.setMinimumHeight(2 * theme.size("section") * 2)
         self._buttons = QHBoxLayout()
         self._buttons.setSpacing(theme.size("space_3"))
         self._buttons.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -248,3 +250,17 @@ def _side_panel(theme: Theme) -> tuple[QVBoxLayout, QScrollArea]:
     area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
     area.hide()
     return layout, area
+
+
+def clear_layout(layout: QLayout) -> None:
+    """Take every widget and inner layout out of a layout."""
+    while layout.count():
+        item = layout.takeAt(0)
+        if item is None:
+            return
+        widget, inner = item.widget(), item.layout()
+        if widget is not None:
+            widget.hide()
+            widget.deleteLater()
+        elif inner is not None:
+            clear_layout(inner)

@@ -41,22 +41,22 @@ class PanePainter:
         self._paint_corners(note, badge_width)
         self._paint_frame(note, focused)
 
-    def _text(self, x: float, y: float, words: str, shade: str = "overlay") -> None:
+    def _text(self, x: float, y: float, words: str) -> None:
         """Draw one line with a dark outline, so that it stays legible on bright anatomy."""
         self._painter.setPen(self._theme.colour("overlay_edge"))
         for dx, dy in _EDGE_OFFSETS:
             self._painter.drawText(QPointF(x + dx, y + dy), words)
-        self._painter.setPen(self._theme.colour(shade))
+        self._painter.setPen(self._theme.colour("overlay"))
         self._painter.drawText(QPointF(x, y), words)
 
     def _paint_corners(self, note: PaneAnnotations, badge_width: float) -> None:
         line = self._metrics.height()
         room = self._width - 2 * self._margin - badge_width - self._margin
         y = self._margin + self._metrics.ascent()
-        for number, words in enumerate(note.top_left):
+        top_left = note.top_left[-1:] if self._is_small else note.top_left
+        for words in top_left:
             elided = self._metrics.elidedText(words, Qt.TextElideMode.ElideRight, room)
-            shade = note.plane.value if number == len(note.top_left) - 1 else "overlay"
-            self._text(self._margin, y, elided, shade)
+            self._text(self._margin, y, elided)
             y += line
         left = note.bottom_left[-1:] if self._is_small else note.bottom_left
         right = note.bottom_right[-1:] if self._is_small else note.bottom_right

@@ -52,12 +52,13 @@ QPushButton#primary { background: $accent; color: $accent_text; border-color: $a
 QPushButton#primary:hover { border-color: $text; }
 QPushButton#primary:disabled { background: $raised; color: $faint; border-color: $line; }
 QPushButton#flat { background: transparent; border: none; color: $accent; padding: 2px; }
-QLineEdit, QComboBox, QSpinBox, QDoubleSpinBox { background: $ground; border: 1px solid $line;
+QLineEdit, QComboBox { background: $ground; border: 1px solid $line;
   border-radius: ${radius}px; padding: ${space_1}px ${space_2}px; min-height: 20px;
   selection-background-color: $accent; selection-color: $accent_text; }
-QLineEdit:focus, QComboBox:focus, QSpinBox:focus, QDoubleSpinBox:focus { border-color: $accent; }
+QLineEdit:focus, QComboBox:focus { border-color: $accent; }
 QLineEdit[wrong="true"] { border-color: $bad; }
 QComboBox::drop-down { border: none; width: ${space_5}px; }
+QComboBox::down-arrow { image: url("$icons/caret.png"); width: 12px; height: 12px; }
 QComboBox QAbstractItemView { background: $raised; border: 1px solid $line;
   selection-background-color: $line; selection-color: $text; outline: none; }
 QCheckBox { spacing: ${space_2}px; background: transparent; }
@@ -69,6 +70,7 @@ QCheckBox:focus { color: $accent; }
 QTreeView, QTableView, QListView, QPlainTextEdit, QTextBrowser { background: $ground;
   border: none; alternate-background-color: $panel; outline: none;
   selection-background-color: $raised; selection-color: $text; }
+QTreeView::branch { background: transparent; }
 QTreeView::item, QTableView::item { padding: ${space_1}px; border: none; }
 QTreeView::item:hover, QTableView::item:hover { background: $panel; }
 QTreeView::item:selected, QTableView::item:selected { background: $raised; color: $text; }

@@ -18,6 +18,7 @@ from carez_desktop.gui.session import Session
 from carez_desktop.gui.slice_pane import SlicePane
 from carez_desktop.gui.view_layout import PaneGrid
 from carez_desktop.gui.view_panel import ViewPanel
+from carez_desktop.progress import PartProgress
 from carez_desktop.workspace.commands import COMMANDS
 from carez_desktop.workspace.comparison import Comparison, ViewSlot, order_for_comparison
 from carez_desktop.workspace.layer import Layer
@@ -32,6 +33,7 @@ class LoadedVolumes:
 
     left: Volume
     right: Volume | None
+    same_space: bool = False
 
 
 class ViewPage(Page):
@@ -72,7 +74,11 @@ class ViewPage(Page):
     # -- opening -------------------------------------------------------------------------------
 
     def open_ids(self, first: str, second: str = "") -> None:
-        """Load one volume or two off the Qt thread and show them."""
+        """Load one volume or two off the Qt thread and show them.
+
+        A case of a bundle opens beside its source where this site has it.
+        """
+        from carez_desktop.workflows.find_case_source import find_case_source
         from carez_desktop.workflows.load_volume import load_volume
 
         context = self._session.context
@@ -80,27 +86,33 @@ class ViewPage(Page):
         self.title.setText("Loading…")
 
         def work(call: JobCall) -> LoadedVolumes:
-            left = load_volume(context, volume_id=first, progress=call.progress, cancel=call.cancel)
+            source = find_case_source(context, volume_id=first)
+            other = second or source
+            share = PartProgress(call.progress, 0.0, 0.5 if other else 1.0)
+            left = load_volume(context, volume_id=first, progress=share, cancel=call.cancel)
             right = None
-            if second:
-                right = load_volume(
-                    context, volume_id=second, progress=call.progress, cancel=call.cancel
-                )
-            return LoadedVolumes(left, right)
+            if other:
+                rest = PartProgress(call.progress, 0.5, 1.0)
+                right = load_volume(context, volume_id=other, progress=rest, cancel=call.cancel)
+            return LoadedVolumes(left, right, bool(source) and other == source)
 
         def loaded(volumes: LoadedVolumes) -> None:
             self._shown = (first, second)
-            self.show_volumes(volumes.left, volumes.right)
+            self.show_volumes(volumes.left, volumes.right, same_space=volumes.same_space)
 
         self._session.bridge.submit(
             "Load volume", work, key="view.load", on_result=loaded, on_error=self._failed
         )
 
-    def show_volumes(self, left: Volume, right: Volume | None = None) -> None:
+    def show_volumes(
+        self, left: Volume, right: Volume | None = None, *, same_space: bool = False
+    ) -> None:
         """Show one volume in three planes, or a real one beside a synthetic one."""
         if right is not None:
             left, right = order_for_comparison(left, right)
-        comparison = Comparison(Layer(left), Layer(right) if right is not None else None)
+        comparison = Comparison(
+            Layer(left), Layer(right) if right is not None else None, same_space=same_space
+        )
         self._cine.stop()
         self.grid.show_comparison(comparison)
         self.side.show_comparison(comparison)

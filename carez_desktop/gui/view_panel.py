@@ -7,25 +7,22 @@ from functools import partial
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QCheckBox,
-    QDoubleSpinBox,
-    QFormLayout,
     QGridLayout,
     QHBoxLayout,
     QLabel,
+    QLineEdit,
     QPushButton,
     QVBoxLayout,
     QWidget,
 )
 
 from carez_desktop.domain.volume import Volume
-from carez_desktop.gui.page_parts import ElidedLabel, button, separator, words
+from carez_desktop.gui.page_parts import ElidedLabel, button, clear_layout, separator, words
 from carez_desktop.gui.theme import Theme
-from carez_desktop.rendering.annotations import TIMES
+from carez_desktop.rendering.annotations_text import size_text, spacing_text
 from carez_desktop.workspace.comparison import Comparison
 from carez_desktop.workspace.display_window import DisplayWindow
 from carez_desktop.workspace.layer import Layer
-
-_HIGHEST = 1e6
 
 
 class ViewPanel(QWidget):
@@ -61,21 +58,16 @@ class ViewPanel(QWidget):
 
     def _build_window(self, layout: QVBoxLayout) -> None:
         layout.addWidget(words("Window", "section"))
-        form = QFormLayout()
-        form.setSpacing(self._theme.size("space_2"))
-        self._center, self._width = QDoubleSpinBox(), QDoubleSpinBox()
-        self._center.setRange(-_HIGHEST, _HIGHEST)
-        self._width.setRange(1e-3, _HIGHEST)
+        row = QHBoxLayout()
+        row.setSpacing(self._theme.size("space_2"))
+        self._center, self._width = QLineEdit(), QLineEdit()
         for title, box in (("Centre", self._center), ("Width", self._width)):
-            box.setKeyboardTracking(False)
-            box.setMinimumWidth(80)
-            box.setMaximumWidth(160)
-            box.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
             box.setAlignment(Qt.AlignmentFlag.AlignRight)
             box.setAccessibleName(f"Window {title.lower()}")
-            box.valueChanged.connect(self._typed_window)
-            form.addRow(words(title, "label"), box)
-        layout.addLayout(form)
+            box.editingFinished.connect(self._typed_window)
+            row.addWidget(words(title, "label"))
+            row.addWidget(box, 1)
+        layout.addLayout(row)
         self._presets = QGridLayout()
         self._presets.setSpacing(self._theme.size("space_1"))
         layout.addLayout(self._presets)
@@ -129,7 +121,7 @@ class ViewPanel(QWidget):
         self._links.setVisible(comparison.right is not None)
         self._show_refusal()
         self._fill_presets(comparison.left)
-        _empty(self._facts)
+        clear_layout(self._facts)
         for layer in (comparison.left, comparison.right):
             if layer is not None:
                 self._facts.addWidget(self._card(layer))
@@ -155,17 +147,18 @@ class ViewPanel(QWidget):
         window = layers[0].window
         digits = 0 if window.width >= 20 else 3
         for box, value in ((self._center, window.center), (self._width, window.width)):
-            box.blockSignals(True)
-            box.setDecimals(digits)
-            box.setValue(value)
-            box.blockSignals(False)
+            box.setText(f"{value:.{digits}f}")
         self._inverted.blockSignals(True)
         self._inverted.setChecked(layers[0].inverted)
         self._inverted.blockSignals(False)
 
     def _typed_window(self) -> None:
         for layer in self._layers()[:1]:
-            layer.window = DisplayWindow(self._center.value(), self._width.value())
+            center, width = _number(self._center.text()), _number(self._width.text())
+            if center is None or width is None or width <= 0.0:
+                self._follow()
+            else:
+                layer.window = DisplayWindow(center, width)
 
     def _set_inverted(self, inverted: bool) -> None:
         for layer in self._layers()[:1]:
@@ -192,7 +185,7 @@ class ViewPanel(QWidget):
         self._by_centres.setVisible(bool(refusal))
 
     def _fill_presets(self, layer: Layer) -> None:
-        _empty(self._presets)
+        clear_layout(self._presets)
         choices = [(preset.key, preset.title) for preset in layer.presets]
         choices.append(("0", "Full range"))
         for number, (key, title) in enumerate(choices):
@@ -230,22 +223,19 @@ class ViewPanel(QWidget):
         return card
 
 
+def _number(text: str) -> float | None:
+    """Read a typed number; None where it is none. A decimal comma is understood."""
+    try:
+        value = float(text.replace(",", "."))
+    except ValueError:
+        return None
+    return value if abs(value) < float("inf") else None
+
+
 def facts(volume: Volume) -> tuple[str, ...]:
     """Describe a volume in lines: kind, grid, spacing, orientation, units."""
-    slices, rows, columns = volume.geometry.shape
-    step, row, column = volume.geometry.spacing_mm
     return (
         f"{volume.modality}, {volume.kind.value}, values in {volume.units}",
-        f"{columns} {TIMES} {rows} {TIMES} {slices} voxels",
-        f"{column:.3g} {TIMES} {row:.3g} {TIMES} {step:.3g} mm",
+        f"{size_text(volume.geometry.shape)} voxels",
+        f"{spacing_text(volume.geometry.spacing_mm)} mm",
     )
-
-
-def _empty(layout: QVBoxLayout | QGridLayout) -> None:
-    """Take every widget out of a layout."""
-    while layout.count():
-        item = layout.takeAt(0)
-        widget = item.widget() if item is not None else None
-        if widget is not None:
-            widget.hide()
-            widget.deleteLater()

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from carez_desktop.domain.patient_space import FloatArray, orientation_letters
 from carez_desktop.domain.volume import Volume
+from carez_desktop.rendering.annotations_text import size_text, spacing_text
 from carez_desktop.rendering.slice_pipeline import value_at
 from carez_desktop.workspace.layer import Layer
 from carez_desktop.workspace.viewport import Plane, Viewport
 
 SYNTHETIC_BADGE = "SYNTHETIC"
-TIMES = "\N{MULTIPLICATION SIGN}"
 _RULER_LENGTHS_MM = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 _RULER_SHARE = 0.3
 
@@ -127,10 +127,10 @@ def annotate(viewport: Viewport, layer: Layer) -> PaneAnnotations:
     """Return what to write over a pane."""
     volume = layer.volume
     window = layer.window
-    spacing = volume.geometry.spacing_mm
-    slices, rows, columns = volume.geometry.shape
+    geometry = volume.geometry
     value = value_text(volume, viewport.cursor_lps)
     digits = 0 if window.width >= 20 else 3
+    plane = viewport.plane.value.capitalize()
     bottom_left = (
         f"{value}   {position_text(viewport.cursor_lps)}" if value else "",
         f"C {window.center:.{digits}f}  W {window.width:.{digits}f}"
@@ -143,11 +143,11 @@ def annotate(viewport: Viewport, layer: Layer) -> PaneAnnotations:
         lines=plane_lines(viewport),
         cursor=viewport.lps_to_pixel(viewport.cursor_lps),
         badge=SYNTHETIC_BADGE if layer.is_synthetic else "",
-        top_left=(layer.title, f"{viewport.plane.value.capitalize()}, {volume.kind.value}"),
+        top_left=(layer.title, plane if layer.is_synthetic else f"{plane}, {volume.kind.value}"),
         bottom_left=tuple(line for line in bottom_left if line),
         bottom_right=(
-            f"{columns} {TIMES} {rows} {TIMES} {slices}",
-            f"{spacing[2]:.2f} {TIMES} {spacing[1]:.2f} {TIMES} {spacing[0]:.2f} mm",
+            size_text(geometry.shape),
+            f"{spacing_text(geometry.spacing_mm)} mm",
             f"{viewport.slice_number} / {viewport.slice_count}",
         ),
     )

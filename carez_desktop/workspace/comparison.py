@@ -33,8 +33,17 @@ class Comparison:
         link_refusal: Why the two are not linked in position; "" where they are.
     """
 
-    def __init__(self, left: Layer, right: Layer | None = None) -> None:
-        """Build viewports and links."""
+    def __init__(
+        self, left: Layer, right: Layer | None = None, *, same_space: bool = False
+    ) -> None:
+        """Build viewports and links.
+
+        Args:
+            left: Always there; the real volume of a pair.
+            right: Shown beside it.
+            same_space: The right volume was made from the left one, on its space, although its
+                frame of reference is a mapped one.
+        """
         self.left = left
         self.right = right
         self.group = LinkGroup()
@@ -47,10 +56,11 @@ class Comparison:
             self.group.add(slot.viewport)
         self.group.add_layer(left)
         if right is not None:
-            self._add_right(right)
+            self._add_right(right, same_space=same_space)
 
-    def _add_right(self, right: Layer) -> None:
-        self.link_refusal = refusal_to_link(self.left.volume, right.volume)
+    def _add_right(self, right: Layer, *, same_space: bool) -> None:
+        if not same_space:
+            self.link_refusal = refusal_to_link(self.left.volume, right.volume)
         if self.link_refusal:
             self.right_group = LinkGroup()
         for plane in Plane:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from carez_desktop.library.study_library import StudyLibrary
 
 STAND_IN_FINDING = "simulated_stand_in"
+_SAID_ONE_BY_ONE = 5
 
 
 def import_studies(
@@ -60,6 +61,7 @@ def import_studies(
         CancelledError: On the way.
     """
     from carez_desktop.dicom.scan import scan_files
+    from carez_desktop.domain.label_files import set_apart_label_files
     from carez_desktop.domain.stacking import stack_instances
 
     started = time.perf_counter()
@@ -73,7 +75,7 @@ def import_studies(
     progress.report(0.8, "Stacking slices")
     stacked = stack_instances(scan.headers, scan.objects)
     described, damaged = _describe_files(scan.volume_files, progress, cancel)
-    unique, copies = _without_copies((*stacked, *described))
+    unique, copies = _without_copies((*stacked, *set_apart_label_files(described)))
     records = _judge(context, scan, unique, stand_in=stand_in)
     if stands_in:
         _refuse_real(records)
@@ -189,6 +191,21 @@ def _refuse_real(records: Sequence[VolumeRecord]) -> None:
         )
 
 
+def _gathered(findings: Sequence[Finding]) -> list[Finding]:
+    """Say once what holds for many volumes; each record keeps its own findings."""
+    by_kind: dict[tuple[Severity, str], list[Finding]] = {}
+    for finding in findings:
+        by_kind.setdefault((finding.severity, finding.code), []).append(finding)
+    gathered = []
+    for (severity, code), group in by_kind.items():
+        if severity is not Severity.INFO or len(group) <= _SAID_ONE_BY_ONE:
+            gathered.extend(group)
+            continue
+        text = f"{len(group)} times, first: {group[0].text}"
+        gathered.append(Finding(severity, code, group[0].subject, text))
+    return gathered
+
+
 def _findings(
     library: StudyLibrary,
     records: Sequence[VolumeRecord],
@@ -196,7 +213,7 @@ def _findings(
     *,
     stands_in: bool,
 ) -> tuple[Finding, ...]:
-    findings = [finding for record in records for finding in record.findings]
+    findings = _gathered([finding for record in records for finding in record.findings])
     if stands_in:
         findings.insert(
             0,

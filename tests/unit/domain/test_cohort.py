@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from carez_desktop.domain.cohort import Cohort, parse_cohort_reference, split_by_patient
+from carez_desktop.domain.label_files import set_apart_label_files
 from carez_desktop.domain.label_table import build_label_table
 from carez_desktop.domain.pixel_identity import pixel_digest
 from carez_desktop.domain.selection import check_names, parse_condition
@@ -173,6 +174,25 @@ def test_tables_that_do_not_fit_are_refused() -> None:
     with pytest.raises(InputError, match="two different rows") as caught:
         build_label_table([{"patient_id": "P1", "d": "a"}, {"patient_id": "P1", "d": "b"}], "t.csv")
     assert caught.value.subject == "t.csv, line 3"
+
+
+def test_label_files_are_no_images() -> None:
+    paths = [
+        "/d/imagesTr/a_0000.nii.gz",
+        "/d/labelsTr/a.nii.gz",
+        "/d/labelsTs/a.nii.gz",
+        "/e/images/b.nii",
+        "/e/labels/b.nii",
+        "/e/labels/c.nii",
+    ]
+    records = [
+        make_record("P1", number, paths=(path,), source_format="nifti")
+        for number, path in enumerate(paths)
+    ]
+    made = set_apart_label_files([*records, make_record("P1", 9, paths=("/e/labels/b.nii",))])
+    assert [r.kind.value[0] for r in made] == ["r", "d", "r", "r", "d", "r", "r"]
+    assert made[4].attributes["label_of"] == records[3].volume_id
+    assert made[1].findings[-1].code == "label_file"
 
 
 def make_header(*marks: str, uid: str = "1.5.1") -> InstanceHeader:

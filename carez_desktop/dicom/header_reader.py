@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import struct
-import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from io import SEEK_SET, BufferedReader
@@ -17,7 +16,6 @@ from pathlib import Path
 from typing import NoReturn
 
 import pydicom
-from pydicom.errors import InvalidDicomError
 
 from carez_desktop.dicom.elements import ElementTable
 from carez_desktop.errors import UnreadableFileError
@@ -270,10 +268,15 @@ def _element_at(
     if vr in _SHORT_VRS:
         (length,) = struct.unpack_from(order + "H", buffer, offset + 6)
         return tag, vr, length, offset + 8
-    if vr in _LONG_VRS:
+    if vr in _LONG_VRS or _is_new_vr(buffer, offset, vr):
         (length,) = struct.unpack_from(order + "I", buffer, offset + 8)
         return tag, vr, length, offset + 12
     raise _NotUnderstoodError
+
+
+def _is_new_vr(buffer: bytes, offset: int, vr: bytes) -> bool:
+    """Whether a VR that nobody defined has the 32-bit length of all new ones (PS3.5 7.1.2)."""
+    return vr.isalpha() and vr.isupper() and buffer[offset + 6 : offset + 8] == b"\0\0"
 
 
 def _skip_sequence(buffer: bytes, offset: int, explicit: bool, order: str, depth: int) -> int:
@@ -321,30 +324,18 @@ def _read_with_pydicom(
         data_set = pydicom.dcmread(
             path, stop_before_pixels=True, force=True, specific_tags=sorted(wanted)
         )
-    except (
-        InvalidDicomError,
-        EOFError,
-        ValueError,
-        KeyError,
-        AttributeError,
-        NotImplementedError,
-        RecursionError,
-        struct.error,
-        zlib.error,
-        UserWarning,
-    ) as error:
+        syntax = str(data_set.file_meta.get("TransferSyntaxUID", ""))
+        table = ElementTable(little_endian=syntax != EXPLICIT_BIG)
+        for tag in data_set.keys():  # noqa: SIM118 - a Dataset iterates over elements
+            value = getattr(data_set.get_item(tag), "value", None)
+            if isinstance(value, bytes):
+                table.values[int(tag)] = value
+    except Exception as error:
         raise UnreadableFileError(
-            f"The DICOM header is damaged: {error}",
+            f"The DICOM header is damaged: {' '.join(str(error).split())[:200]}",
             subject=str(path),
             hint="The file may be truncated; export it again from its source",
         ) from error
-    syntax = str(data_set.file_meta.get("TransferSyntaxUID", ""))
-    table = ElementTable(little_endian=syntax != EXPLICIT_BIG)
-    for tag in data_set.keys():  # noqa: SIM118 - a Dataset iterates over elements
-        raw = data_set.get_item(tag)
-        value = getattr(raw, "value", None)
-        if isinstance(value, bytes):
-            table.values[int(tag)] = value
     if not table.values:
         raise UnreadableFileError(
             "The DICOM header is damaged: it ends before the first known element",
@@ -358,15 +349,12 @@ def _pixels_with_pydicom(path: Path) -> PixelLocation | None:
     """Find Pixel Data behind a header that only pydicom understands."""
     try:
         data_set = pydicom.dcmread(path, defer_size=512, force=True, specific_tags=[PIXEL_DATA])
-    except (OSError, EOFError, ValueError, KeyError, AttributeError, struct.error, UserWarning):
+        raw = data_set.get_item(PIXEL_DATA) if PIXEL_DATA in data_set else None
+        deflated = data_set.file_meta.get("TransferSyntaxUID") == DEFLATED_LITTLE
+    except Exception:  # noqa: BLE001 - pydicom raises anything on a damaged header
         return None
-    raw = data_set.get_item(PIXEL_DATA) if PIXEL_DATA in data_set else None
     offset = getattr(raw, "value_tell", None)
-    if (
-        raw is None
-        or offset is None
-        or data_set.file_meta.get("TransferSyntaxUID") == (DEFLATED_LITTLE)
-    ):
+    if offset is None or deflated:
         return None
     length = int(getattr(raw, "length", 0))
     return PixelLocation(PIXEL_DATA, int(offset), None if length == _UNDEFINED else length)

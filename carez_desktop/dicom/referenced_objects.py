@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import struct
-import zlib
 from collections.abc import Iterator
 
 import pydicom
 from pydicom.dataset import Dataset
-from pydicom.errors import InvalidDicomError
 
 from carez_desktop.dicom.header_reader import DicomHeader
 from carez_desktop.domain.study import ReferencedObject
@@ -67,19 +64,7 @@ def read_referenced_object(header: DicomHeader) -> ReferencedObject:
                 series.add(str(item[_SERIES].value))
             if _REFERENCED_INSTANCE in item:
                 instances.add(str(item[_REFERENCED_INSTANCE].value))
-    except (
-        InvalidDicomError,
-        OSError,
-        EOFError,
-        ValueError,
-        KeyError,
-        AttributeError,
-        TypeError,
-        NotImplementedError,
-        struct.error,
-        zlib.error,
-        UserWarning,
-    ):
+    except Exception:  # noqa: BLE001 - pydicom raises anything on a damaged sequence
         series, instances = set(), set()
     return ReferencedObject(
         sop_class=object_name(elements.code(_SOP_CLASS)),

@@ -121,7 +121,9 @@ def _read_headers(
         header = read_header(Path(name), PLACE_TAGS if index else WANTED_TAGS)
         instance = to_instance_header(header, with_attributes=index == 0)
         _check_unchanged(record, instance)
-        slices.append(_Slice(header, _layout(header, instance), _rescale(header)))
+        item = _Slice(header, _layout(header, instance), _rescale(header))
+        _check_complete(item)
+        slices.append(item)
         headers.append(instance)
         progress.report((index + 1) / len(record.paths), "Reading headers")
     return slices, headers
@@ -143,6 +145,18 @@ def _check_unchanged(record: VolumeRecord, instance: InstanceHeader) -> None:
     else:
         return
     raise UnreadableFileError(what, subject=instance.path, hint=_AGAIN)
+
+
+def _check_complete(item: _Slice) -> None:
+    """Refuse uncompressed pixels that are fewer than the header says, before memory is taken."""
+    header, wanted = item.header, item.layout.byte_count
+    if header.pixels is None or syntax_codec(header.transfer_syntax_uid) != "raw":
+        return
+    there = header.file_size - header.pixels.offset
+    if header.pixels.length is not None:
+        there = min(there, header.pixels.length)
+    if there < wanted:
+        raise _truncated(item, wanted - there, wanted)
 
 
 def _layout(header: DicomHeader, instance: InstanceHeader) -> PixelLayout:
@@ -305,10 +319,7 @@ def _read_raw(
 ) -> None:
     """Read uncompressed cells, straight into the volume where they are its values already."""
     layout = item.layout
-    pixels = item.header.pixels
     wanted = layout.byte_count
-    if pixels is not None and pixels.length is not None and pixels.length < wanted:
-        raise _truncated(item, wanted - pixels.length, wanted)
     same_width = layout.bits_allocated == value_type.dtype.itemsize * 8
     direct = same_width and value_type.dtype.kind == "i"
     buffer = out.view(layout.dtype) if direct else np.empty(out.shape, layout.dtype)

@@ -191,6 +191,9 @@ def _record(series: str, volume_id: str, index: int, pile: Pile) -> VolumeRecord
 def _pixel_refusal(headers: Sequence[InstanceHeader]) -> str:
     """Say why the pixels of a pile do not make a grey-value volume; "" where they do."""
     first = headers[0]
+    unread = {h.transfer_syntax_uid for h in headers if not syntax_codec(h.transfer_syntax_uid)}
+    if unread:
+        return f"The encoding is not read: {', '.join(sorted(map(syntax_name, unread)))}"
     without = sum(not header.has_pixels for header in headers)
     if without:
         return f"{without} of {len(headers)} files have no pixel data"
@@ -209,9 +212,6 @@ def _pixel_refusal(headers: Sequence[InstanceHeader]) -> str:
     if first.attributes.get("bits_allocated") not in (8.0, 16.0, 32.0):
         bits = first.attributes.get("bits_allocated", 0.0)
         return f"Pixels of {bits:g} bits are not read" if bits else "Bits Allocated is missing"
-    unread = {h.transfer_syntax_uid for h in headers if not syntax_codec(h.transfer_syntax_uid)}
-    if unread:
-        return f"The encoding is not read: {', '.join(sorted(map(syntax_name, unread)))}"
     return ""
 
 

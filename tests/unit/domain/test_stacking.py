@@ -1,0 +1,213 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from carez_desktop.domain.slice_order import check_corners
+from carez_desktop.domain.stacking import stack_geometry_of, stack_instances
+from carez_desktop.domain.study import InstanceHeader, ReferencedObject
+from carez_desktop.domain.volume import VolumeKind
+
+AXIAL = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
+PLAIN = {"bits_allocated": 16.0, "samples_per_pixel": 1.0, "patient_id": "P1"}
+
+
+def header(number: int, z: float | None, **changes: object) -> InstanceHeader:
+    attributes = {**PLAIN, **changes.pop("facts", {})}  # type: ignore[dict-item]
+    base = InstanceHeader(
+        path=f"f{number:03d}",
+        file_size=1,
+        modified_ns=1,
+        sop_class_uid="1.2.840.10008.5.1.4.1.1.2",
+        sop_instance_uid=f"1.9.{number}",
+        series_instance_uid="1.2",
+        study_instance_uid="1.1",
+        frame_of_reference_uid="1.3",
+        modality="CT",
+        transfer_syntax_uid="1.2.840.10008.1.2.1",
+        rows=4,
+        columns=6,
+        number_of_frames=1,
+        instance_number=number,
+        image_position_patient=None if z is None else (1.0, 2.0, z),
+        image_orientation_patient=None if z is None else AXIAL,
+        pixel_spacing=(0.8, 0.6),
+        image_type=("ORIGINAL", "PRIMARY", "AXIAL"),
+        has_pixels=True,
+        attributes=attributes,
+    )
+    return replace(base, **changes)
+
+
+def test_order_follows_position_not_instance_number() -> None:
+    (record,) = stack_instances(header(n, z) for n, z in enumerate([6.0, 2.0, 4.0, 0.0]))
+    assert record.paths == ("f003", "f001", "f002", "f000")
+    assert record.volume_id == "1.2"
+    assert record.shape == (4, 4, 6)
+    assert record.spacing_mm == pytest.approx((2.0, 0.8, 0.6))
+    assert record.orientation == "SPL"
+    assert not record.refusal
+    assert not record.findings
+
+
+def test_reversed_slices_of_a_flipped_patient_stay_right_handed() -> None:
+    flipped = (-1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
+    headers = [header(n, float(n), image_orientation_patient=flipped) for n in range(3)]
+    (record,) = stack_instances(headers)
+    assert record.orientation == "IPR"
+    by_path = {item.path: item for item in headers}
+    ordered = [by_path[path] for path in record.paths]
+    geometry, _ = stack_geometry_of(ordered)
+    assert geometry.is_right_handed
+    assert check_corners(ordered, geometry) < 1e-12
+
+
+def test_diffusion_splits_by_b_value() -> None:
+    headers = [
+        header(b * 10 + z, 3.0 * z, facts={"b_value": float(b)})
+        for b in (800, 50, 400)
+        for z in range(4)
+    ]
+    records = stack_instances(headers)
+    assert [r.volume_id for r in records] == ["1.2:1", "1.2:2", "1.2:3"]
+    assert [r.split_reason for r in records] == ["b-value 50", "b-value 400", "b-value 800"]
+    assert [r.set_index for r in records] == [0, 1, 2]
+    assert {r.set_id for r in records} == {"1.2"}
+    assert all(r.shape[0] == 4 and not r.refusal for r in records)
+
+
+def test_unequal_coverage_splits_too() -> None:
+    b0 = [header(z, 3.0 * z, facts={"b_value": 0.0}) for z in range(6)]
+    b1 = [header(100 + z, 3.0 * z, facts={"b_value": 900.0}) for z in range(2, 5)]
+    records = stack_instances([*b0, *b1])
+    assert [r.shape[0] for r in records] == [6, 3]
+
+
+def test_property_that_differs_from_slice_to_slice_does_not_split() -> None:
+    headers = [header(z, 3.0 * z, facts={"acquisition_time": f"1200{z:02d}"}) for z in range(8)]
+    assert len(stack_instances(headers)) == 1
+
+
+def test_repeats_without_a_telling_property_split_by_turn() -> None:
+    headers = [header(turn * 10 + z, 2.0 * z) for turn in range(3) for z in range(5)]
+    records = stack_instances(headers)
+    assert [r.shape[0] for r in records] == [5, 5, 5]
+    assert records[1].paths == tuple(f"f{n:03d}" for n in range(10, 15))
+    assert records[1].split_reason == "repeat 2 of 3 at each place"
+
+
+def test_one_repeated_slice_is_left_out_with_a_finding() -> None:
+    (record,) = stack_instances([*(header(z, 2.0 * z) for z in range(5)), header(99, 4.0)])
+    assert record.shape[0] == 5
+    assert [f.code for f in record.findings] == ["duplicate_position"]
+    assert "f099" not in record.paths
+
+
+def test_same_instance_in_two_files_is_left_out_with_a_finding() -> None:
+    copy = header(2, 4.0, path="z-copy")
+    (record,) = stack_instances([*(header(z, 2.0 * z) for z in range(4)), copy])
+    assert [f.code for f in record.findings] == ["duplicate_instance"]
+    assert "z-copy" in record.findings[0].text
+
+
+def test_mixed_matrix_gives_two_volumes_that_say_so() -> None:
+    headers = [header(z, 2.0 * z) for z in range(4)]
+    headers += [header(10 + z, 2.0 * z, rows=8) for z in range(3)]
+    records = stack_instances(headers)
+    assert [r.split_reason for r in records] == ["matrix 4 x 6", "matrix 8 x 6"]
+    assert all(f.code == "mixed_matrix" for r in records for f in r.findings)
+
+
+def test_orientations_are_separated() -> None:
+    sagittal = (0.0, 1.0, 0.0, 0.0, 0.0, -1.0)
+    headers = [header(z, 2.0 * z) for z in range(4)]
+    headers += [
+        header(
+            10 + x,
+            0.0,
+            image_orientation_patient=sagittal,
+            image_position_patient=(3.0 * x, 0.0, 0.0),
+        )
+        for x in range(3)
+    ]
+    records = stack_instances(headers)
+    assert [(r.shape[0], r.refusal) for r in records] == [(4, ""), (3, "")]
+    assert records[0].split_reason == "one of several orientations"
+
+
+def test_tilted_and_uneven_are_records_with_a_refusal() -> None:
+    tilted = [header(n, 2.0 * n, image_position_patient=(0, 0.5 * n, 2.0 * n)) for n in range(4)]
+    (record,) = stack_instances(tilted)
+    assert record.refusal.startswith("Tilted by 14.04 degrees")
+    assert record.spacing_mm is None
+    assert record.shape == (4, 4, 6)
+    uneven = [header(n, z) for n, z in enumerate([0.0, 1.0, 2.0, 5.0])]
+    (record,) = stack_instances(uneven)
+    assert "about 2 slices are missing" in record.refusal
+    assert record.findings[0].code == "uneven_slices"
+
+
+def test_images_without_position_stand_alone() -> None:
+    records = stack_instances([header(1, None), header(2, None)])
+    assert [r.volume_id for r in records] == ["1.2:1", "1.2:2"]
+    assert all(r.orientation == "" and r.shape == (1, 4, 6) and not r.refusal for r in records)
+    assert [f.code for f in records[0].findings] == ["no_position"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"has_pixels": False}, "no pixel data"),
+        ({"number_of_frames": 12}, "Multi-frame image with 12 frames"),
+        ({"transfer_syntax_uid": "1.2.840.10008.1.2.4.100"}, "encoding is not read"),
+        ({"facts": {"samples_per_pixel": 3.0}}, "Colour"),
+        ({"facts": {"bits_allocated": 1.0}}, "1 bits"),
+        ({"image_orientation_patient": (1.0, 0, 0, 1.0, 0, 0)}, "invalid"),
+        ({"rows": 0}, "matrix is 0 x 6"),
+    ],
+)
+def test_refusals_say_why(changes: dict[str, object], words: str) -> None:
+    (record,) = stack_instances([header(1, 0.0, **changes)])
+    assert words in record.refusal
+
+
+def test_missing_pixel_spacing_of_a_stack_is_refused() -> None:
+    (record,) = stack_instances(header(z, 2.0 * z, pixel_spacing=None) for z in range(3))
+    assert record.refusal == "Pixel Spacing is missing"
+
+
+def test_kind_follows_marks_and_calculated_maps() -> None:
+    marked = header(1, 0.0, synthetic_marks=("synthetic_data",))
+    assert stack_instances([marked])[0].kind is VolumeKind.SYNTHETIC
+    adc = header(1, 0.0, image_type=("DERIVED", "PRIMARY", "DIFFUSION", "ADC"))
+    assert stack_instances([adc])[0].kind is VolumeKind.DERIVED
+    reformatted = header(1, 0.0, image_type=("DERIVED", "PRIMARY", "AXIAL"))
+    assert stack_instances([reformatted])[0].kind is VolumeKind.REAL
+
+
+def test_objects_go_to_the_volumes_that_they_refer_to() -> None:
+    seg = ReferencedObject("Segmentation", "1.7", "1.8", ("1.9.2",), "seg")
+    other = ReferencedObject("Segmentation", "1.7", "1.8", ("9.9",), "other")
+    records = stack_instances(
+        [header(n, 2.0 * n, facts={"b_value": float(n % 2)}) for n in range(6)], [seg, other]
+    )
+    assert [len(r.objects) for r in records] == [1]
+    assert records[0].objects == (seg,)
+
+
+def test_instances_without_series_uid_are_kept_by_folder() -> None:
+    (record,) = stack_instances(header(z, 2.0 * z, series_instance_uid="") for z in range(3))
+    assert record.volume_id.startswith("2.25.")
+    assert [f.code for f in record.findings] == ["no_series_uid"]
+
+
+def test_corner_check_sees_a_wrong_flip() -> None:
+    headers = [header(z, 2.0 * z) for z in range(3)]
+    geometry, _ = stack_geometry_of(headers)
+    assert check_corners(headers, geometry) == 0.0
+    assert check_corners(headers[::-1], geometry) == pytest.approx(4.0)
+    turned = [replace(h, image_orientation_patient=(0, 1, 0, 1, 0, 0)) for h in headers]
+    assert check_corners(turned, geometry) > 0.5
+    assert np.isinf(check_corners(headers[:2], geometry))

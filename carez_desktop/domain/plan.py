@@ -68,7 +68,8 @@ class PilotPlan:
 
     Attributes:
         gap: Axis name -> cell that is to be filled (`{"dose": "low", "modality": "CT"}`).
-        count: Cases to make.
+        count: Cases to make, at most; sources take turns.
+        cohort: `NAME` of a frozen cohort; "" freezes all real volumes of the library.
         label: Name of the label map that the segmenter learns.
     """
 
@@ -77,6 +78,7 @@ class PilotPlan:
     conditions: Mapping[str, ConditionValue]
     count: int
     seed: int
+    cohort: str = ""
     label: str = "nodule"
     segmenter: SegmenterPlan = field(default_factory=SegmenterPlan)
 
@@ -92,6 +94,8 @@ class EvaluationPlan:
         confidence: Of every interval.
         seed: Of every resampling.
         resamples: Bootstrap or subsampling repeats.
+        copy_alarm_share: Nominal share of false alarms when screening for copies.
+        regenerate: How many cases are made again for traceability; 0 for all.
         projection: The features in which a Frechet distance is taken where cases are few.
         pilot: The pilot's way, if the plan is one's.
     """
@@ -104,6 +108,7 @@ class EvaluationPlan:
     resamples: int = 1000
     projection: tuple[str, ...] = ("noise_sd", "noise_frequency")
     copy_alarm_share: float = 0.05
+    regenerate: int = 4
     pilot: PilotPlan | None = None
 
     def margins_of(self, axis: Axis) -> tuple[Margin, ...]:

@@ -14,7 +14,7 @@ from carez_desktop.domain.plan import EvaluationPlan
 from carez_desktop.evaluation.distances import FloatArray, frechet_distance, kernel_distance
 from carez_desktop.evaluation.features import standardise
 from carez_desktop.evaluation.intervals import mean_interval, ratio_interval, subsample_interval
-from carez_desktop.evaluation.noise_texture import measure_noise, noise_in, uniform_patches
+from carez_desktop.evaluation.noise_texture import noise_in, uniform_patches
 from carez_desktop.evaluation.scorecard import missing
 
 READER_STUDY = missing("reader_study", "Nobody has read these cases yet")
@@ -47,7 +47,7 @@ def compare_with_source(
     """Compare a low-dose case with the source that it was made from.
 
     Quantum noise falls with the root of the dose, so at a share f the added noise has to have the
-    deviation sd(source) * sqrt(1/f - 1) (I. Massoumzadeh et al., PMB 54 (2009) 5773, eq. 9, with
+    deviation sd(source) * sqrt(1/f - 1) (P. Massoumzadeh et al., Phys Med Biol 54 (2009) 1881, with
     the electronic noise left out). Both deviations are measured in the same uniform patches.
 
     Args:
@@ -121,8 +121,8 @@ def paired_noise_measurements(
 
 
 def noise_against_real(
-    synthetic: Sequence[tuple[str, npt.NDArray[Any]]],
-    real: Sequence[tuple[str, npt.NDArray[Any]]],
+    synthetic: Sequence[tuple[str, float]],
+    real: Sequence[tuple[str, float]],
     plan: EvaluationPlan,
 ) -> Measurement:
     """Compare the noise of synthetic low-dose CT with real low-dose CT.
@@ -132,19 +132,15 @@ def noise_against_real(
     included in the difference.
 
     Args:
-        synthetic: (patient, array in HU) of each synthetic low-dose volume.
-        real: (patient, array in HU) of each real low-dose volume that no generator saw.
+        synthetic: (patient, noise SD) of each synthetic low-dose volume, as `measure_noise` finds
+            it; 0 where it found none.
+        real: The same of each real low-dose volume that no generator saw.
         plan: Confidence.
     """
     name = "noise_sd_ratio_to_real"
     if not real:
         return missing(name, "The cohort has no real volume of the target cell")
-    groups = []
-    for side in (synthetic, real):
-        measured = [(key, measure_noise(array, modality="CT")) for key, array in side]
-        kept = [(key, found.sd) for key, found in measured if found is not None and found.sd > 0.0]
-        groups.append({key: [sd for owner, sd in kept if owner == key] for key, _ in kept})
-    made, acquired = ({key: float(np.mean(sds)) for key, sds in group.items()} for group in groups)
+    made, acquired = _sd_by_patient(synthetic), _sd_by_patient(real)
     if not made or not acquired:
         return missing(name, "Too few uniform patches to measure noise")
     shared = sorted(made.keys() & acquired.keys())
@@ -170,6 +166,14 @@ def noise_against_real(
         reference=1.0,
         reason="" if interval else "One patient gives no interval",
     )
+
+
+def _sd_by_patient(side: Sequence[tuple[str, float]]) -> dict[str, float]:
+    kept = [(patient, sd) for patient, sd in side if sd > 0.0]
+    return {
+        patient: float(np.mean([sd for owner, sd in kept if owner == patient]))
+        for patient, _ in kept
+    }
 
 
 def _kernel_measurement(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +49,7 @@ def regenerate_cases(
     context: WorkflowContext,
     *,
     bundle: Path,
+    case_ids: Sequence[str] | None = None,
     device: str = "auto",
     progress: ProgressReporter = SILENT,
     cancel: CancellationToken = NEVER,
@@ -59,6 +60,7 @@ def regenerate_cases(
     Args:
         context: Its packages and library must hold what the cases were made from.
         bundle: Should be verified first.
+        case_ids: Only these; None for all.
         device: As for generating.
         progress: From 0 to 1.
         cancel: Asked within each case.
@@ -73,7 +75,9 @@ def regenerate_cases(
     """
     from carez_desktop.hdf5.reader import list_cases
 
-    cases = list_cases(bundle)
+    cases = [
+        entry for entry in list_cases(bundle) if case_ids is None or entry.case_id in case_ids
+    ]
     bench = _Bench(context, device)
     made: list[RegeneratedCase] = []
     for index, entry in enumerate(cases):

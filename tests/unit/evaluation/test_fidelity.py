@@ -79,8 +79,10 @@ def test_one_patient_has_no_interval_and_its_volumes_count_once() -> None:
 def test_noise_against_real_within_patients_and_between_groups() -> None:
     rng = np.random.default_rng(4)
 
-    def volume(sd: float) -> np.ndarray:
-        return _anatomy(rng) + rng.normal(0.0, sd, (9, 96, 80))
+    def volume(sd: float) -> float:
+        found = measure_noise(_anatomy(rng) + rng.normal(0.0, sd, (9, 96, 80)), modality="CT")
+        assert found is not None
+        return found.sd
 
     real = [("a", volume(20.0)), ("b", volume(30.0)), ("c", volume(25.0))]
     paired = noise_against_real([("a", volume(22.0)), ("b", volume(33.0))], real, PLAN)

@@ -357,3 +357,8 @@ def test_the_disk_is_asked_before_writing(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(assembly.shutil, "disk_usage", lambda _: usage._replace(free=1000))
     with pytest.raises(StorageError, match="MiB free"):
         _assemble(staged, tmp_path / "a.h5")
+
+
+def test_the_specification_inside_is_the_one_in_the_docs():
+    docs = Path(__file__).resolve().parents[3] / "docs" / "reference" / "bundle-format.md"
+    assert docs.read_bytes() == resource_path("specification/bundle-format.md").read_bytes()

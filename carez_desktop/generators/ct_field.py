@@ -9,19 +9,22 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
 
 from carez_desktop.generators.ct_projection import CoarseProjector, Float32Array, FloatArray
 
 BoolArray = npt.NDArray[np.bool_]
+AnyArray = npt.NDArray[Any]
 
 TISSUE_HU = -300.0
 CHEST_WIDTH_TO_DEPTH = 1.45
 """Lateral over antero-posterior width of an adult chest (about 33 cm by 23 cm)."""
 _LARGEST_RADIUS_MM = 250.0
-_COARSE_STEP_MM = 2.0
+_COARSE_STEP_MM = 2.5
 _COARSE_VIEWS = 120
 _ANGLES = 360
 _BAND_MM = 10.0
@@ -31,7 +34,7 @@ _HIGHEST_HU = 3000.0
 _NEVER_IMAGED_HU = -1500.0
 
 
-def imaged_pixels(array: npt.NDArray[np.generic], padding_value: float | None) -> BoolArray:
+def imaged_pixels(array: AnyArray, padding_value: float | None) -> BoolArray:
     """Tell pixels that were imaged from padding.
 
     A CT number is never far below air; values under -1500 HU are what scanners write outside the
@@ -74,8 +77,8 @@ class FieldSampler:
         self.projector = CoarseProjector(side, step, _COARSE_VIEWS)
         self._reach = reach
         centres = self.projector.ray_positions_mm
-        self._rows = _box_weights(centres, step, shape[0], spacing_mm[0])
-        self._columns = _box_weights(centres, step, shape[1], spacing_mm[1])
+        self._rows = sparse.csr_array(_box_weights(centres, step, shape[0], spacing_mm[0]))
+        self._columns = sparse.csr_array(_box_weights(centres, step, shape[1], spacing_mm[1]))
         y, x = np.meshgrid(centres, centres, indexing="ij")
         self._radius = np.hypot(x, y)
         bins = np.floor((np.arctan2(y, x) + np.pi) * (_ANGLES / (2 * np.pi)))
@@ -83,17 +86,15 @@ class FieldSampler:
         self._polar, self._radii = self._polar_index(side, step)
 
     def _polar_index(self, side: int, step: float) -> tuple[npt.NDArray[np.intp], FloatArray]:
-        radii = np.arange(side // 2) * step
+        radii = np.arange(side // 2, dtype=np.float64) * step
         angles = (np.arange(_ANGLES) + 0.5) * (2 * np.pi / _ANGLES) - np.pi
         centre = (side - 1) / 2
         column = np.rint(np.outer(np.cos(angles), radii) / step + centre)
         row = np.rint(np.outer(np.sin(angles), radii) / step + centre)
         index = np.clip(row, 0, side - 1) * side + np.clip(column, 0, side - 1)
-        return index.astype(np.intp), radii
+        return np.asarray(index.astype(np.intp)), radii
 
-    def sample(
-        self, array: npt.NDArray[np.generic], imaged: BoolArray, water_per_mm: float
-    ) -> CoarseSlices:
+    def sample(self, array: AnyArray, imaged: BoolArray, water_per_mm: float) -> CoarseSlices:
         """Return the line integrals of slices.
 
         Args:
@@ -111,16 +112,18 @@ class FieldSampler:
             self.projector, self.projector.project(attenuation), np.array(truncated, dtype=bool)
         )
 
-    def _resample(
-        self, hu: npt.NDArray[np.generic], imaged: BoolArray
-    ) -> tuple[FloatArray, BoolArray]:
+    def _resample(self, hu: AnyArray, imaged: BoolArray) -> tuple[FloatArray, BoolArray]:
         """Return (side, side) mean HU of the imaged part, and where more than half is imaged."""
         weight = imaged.astype(np.float32)
         clipped = np.clip(hu.astype(np.float32), _AIR_HU, _HIGHEST_HU) * weight
-        share = self._rows @ weight @ self._columns.T
-        total = self._rows @ clipped @ self._columns.T
+        share = self._mean(weight)
+        total = self._mean(clipped)
         inside = share > 0.5
         return np.where(inside, total / np.maximum(share, 1e-6), _AIR_HU), inside
+
+    def _mean(self, fine: Float32Array) -> Float32Array:
+        along_rows = np.ascontiguousarray((self._rows @ fine).T)
+        return np.asarray((self._columns @ along_rows).T, dtype=np.float32)
 
     def _extend(self, hu: FloatArray, inside: BoolArray) -> tuple[FloatArray, bool]:
         """Continue tissue beyond the field; returns the map and whether the field cut it."""
@@ -141,7 +144,10 @@ class FieldSampler:
         edge = self._radii[last]
         fill = np.sum(np.where(in_band, polar, 0.0), axis=1) / np.maximum(in_band.sum(axis=1), 1)
         outer = np.where(cut, np.maximum(self._ellipse_radius(tissue, cut, edge), edge), 0.0)
-        added = (~inside) & (self._radius <= outer[self._bin])
+        cut &= outer > edge + 2.0 * self.projector.step_mm
+        if cut.mean() < _TRUNCATED_SHARE:
+            return hu, False
+        added = (~inside) & (self._radius <= outer[self._bin]) & cut[self._bin]
         return np.where(added, np.clip(fill, -120.0, 60.0)[self._bin], hu), True
 
     def _ellipse_radius(self, tissue: BoolArray, cut: BoolArray, edge: FloatArray) -> FloatArray:
@@ -156,7 +162,10 @@ class FieldSampler:
         longest = float(edge[cut].max())
         depth = float(np.median(height[seen])) if seen.sum() >= 10 else longest + 10.0
         width = min(max(CHEST_WIDTH_TO_DEPTH * depth, longest + 10.0), _LARGEST_RADIUS_MM)
-        return 1.0 / np.hypot(np.cos(angles) / width, np.sin(angles) / max(depth, 1.0))
+        return np.asarray(
+            1.0 / np.hypot(np.cos(angles) / width, np.sin(angles) / max(depth, 1.0)),
+            dtype=np.float64,
+        )
 
 
 def _box_weights(centres: FloatArray, step: float, count: int, spacing: float) -> Float32Array:
@@ -165,4 +174,4 @@ def _box_weights(centres: FloatArray, step: float, count: int, spacing: float) -
     overlap = np.minimum(low[None, :] + spacing, centres[:, None] + step / 2) - np.maximum(
         low[None, :], centres[:, None] - step / 2
     )
-    return (np.maximum(overlap, 0.0) / step).astype(np.float32)
+    return np.asarray(np.maximum(overlap, 0.0) / step, dtype=np.float32)

@@ -93,14 +93,15 @@ def kernel_sharpness(kernel: str) -> float:
 
 def _midpoints(nyquist: float) -> tuple[FloatArray, float]:
     step = nyquist / _STEPS
-    return (np.arange(_STEPS) + 0.5) * step, step
+    return (np.arange(_STEPS, dtype=np.float64) + 0.5) * step, step
 
 
 class PatchStatistics:
     """What noise of a given filter looks like in a square patch after detrending.
 
-    A patch is detrended by the least-squares quadratic surface, which takes some noise with it;
-    the expected variance and spectrum of the rest follow exactly from the autocovariance
+    A patch is detrended by a least-squares polynomial surface (of degree 2 to 4 by its side:
+    anatomy is smoother than noise), which takes some noise with it; the expected variance and
+    spectrum of the rest follow exactly from the autocovariance
     C(r) = 2 pi integral NPS(f) J0(2 pi f r) f df, so that nothing has to be calibrated.
     """
 
@@ -119,8 +120,10 @@ class PatchStatistics:
         self._frequency = frequency
         # C(r) per unit variance for H: weights of NPS f df = H^2 df, normalised below.
         self._bessel = special.j0(2.0 * np.pi * np.outer(distances, frequency)) * step
-        u, v = row / (side - 1) - 0.5, column / (side - 1) - 0.5
-        surface = np.stack([np.ones_like(u), u, v, u * u, u * v, v * v], axis=1)
+        u, v = 2.0 * row / (side - 1) - 1.0, 2.0 * column / (side - 1) - 1.0
+        degree = min(4, max(2, side // 4))
+        powers = [(i, j) for i in range(degree + 1) for j in range(degree + 1 - i)]
+        surface = np.stack([u**i * v**j for i, j in powers], axis=1)
         basis, _ = np.linalg.qr(surface)
         self._basis = basis
         fy = np.fft.fftfreq(side, spacing_mm[0])[:, None]
@@ -128,15 +131,35 @@ class PatchStatistics:
         self._radial = np.hypot(fy, fx)
 
     def detrend(self, patches: FloatArray) -> FloatArray:
-        """Take the quadratic surface out of (n, side, side) patches."""
-        flat = patches.reshape(len(patches), -1)
+        """Take the polynomial surface out of (n, side, side) patches."""
+        flat = patches.reshape(len(patches), self.side**2)
         rest = flat - (flat @ self._basis) @ self._basis.T
         return np.asarray(rest.reshape(patches.shape), dtype=np.float64)
 
-    def mean_frequency(self, residuals: FloatArray) -> float:
-        """Return the power-weighted mean frequency in 1/mm of (n, side, side) residuals."""
+    @cached_property
+    def rounding_share(self) -> float:
+        """Share of the variance of rounding, which is white, that detrending leaves."""
+        return 1.0 - float(self._basis.shape[1]) / self.side**2
+
+    def mean_frequency(self, residuals: FloatArray, rounding_variance: float = 0.0) -> float:
+        """Return the power-weighted mean frequency in 1/mm of (n, side, side) residuals.
+
+        Args:
+            residuals: Detrended patches.
+            rounding_variance: Of rounding to whole numbers (1/12), taken out of the power.
+        """
         power = np.mean(np.abs(np.fft.fft2(residuals)) ** 2, axis=0)
-        return float(np.sum(power * self._radial) / np.sum(power))
+        white = self._spectrum(np.eye(self.side**2) - self._basis @ self._basis.T)
+        power = np.maximum(power - rounding_variance * white, 0.0)
+        return float(np.sum(power * self._radial) / max(float(np.sum(power)), 1e-30))
+
+    def _spectrum(self, covariance: FloatArray) -> FloatArray:
+        """Return the (side, side) expected periodogram of patches of this covariance."""
+        shape = (self.side, self.side)
+        forward = np.fft.fft2(covariance.reshape(*shape, -1), axes=(0, 1))
+        both = np.fft.ifft2(forward.reshape(-1, *shape), axes=(1, 2)).reshape(self.side**2, -1)
+        power = np.real(np.diagonal(both)) * self.side**2
+        return np.asarray(power.reshape(shape), dtype=np.float64)
 
     def expected(self, sharpness: float) -> ExpectedPatch:
         """Return what a filter of this sharpness leaves in a detrended patch."""
@@ -146,10 +169,7 @@ class PatchStatistics:
         projected = projected - (projected @ self._basis) @ self._basis.T
         share = float(np.trace(projected)) / self.side**2
         freedom = float(np.trace(projected)) ** 2 / float(np.sum(projected**2))
-        shape = (self.side, self.side)
-        spectrum = np.fft.fft2(projected.reshape(*shape, -1), axes=(0, 1)).reshape(self.side**2, -1)
-        both = np.fft.ifft2(spectrum.reshape(-1, *shape), axes=(1, 2)).reshape(self.side**2, -1)
-        power = np.real(np.diagonal(both)).reshape(shape)
+        power = self._spectrum(projected)
         mean = float(np.sum(power * self._radial) / np.sum(power))
         return ExpectedPatch(share, freedom, mean)
 
@@ -162,6 +182,9 @@ class PatchStatistics:
     def match(self, mean_frequency: float) -> tuple[float, bool]:
         """Return the sharpness with this mean frequency, and whether the family reaches it."""
         sharpness, means = self.sharpness_table
+        # Of very smooth noise detrending leaves only leakage, whose frequency rises again.
+        lowest = int(np.argmin(means))
+        sharpness, means = sharpness[lowest:], means[lowest:]
         reached = bool(means[0] <= mean_frequency <= means[-1])
         return float(np.interp(mean_frequency, means, sharpness)), reached
 

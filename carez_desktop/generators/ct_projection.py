@@ -15,7 +15,7 @@ from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
-from scipy import fft
+from scipy import fft, sparse
 
 FloatArray = npt.NDArray[np.float64]
 Float32Array = npt.NDArray[np.float32]
@@ -76,12 +76,12 @@ class ParallelGeometry:
     @cached_property
     def angles(self) -> FloatArray:
         """View angles in radians, from 0 to below pi; at 0 the detector lies along the columns."""
-        return np.arange(self.views) * (np.pi / self.views)
+        return np.arange(self.views, dtype=np.float64) * (np.pi / self.views)
 
     @cached_property
     def element_positions_mm(self) -> FloatArray:
         """Signed distances of the elements from the centre of rotation."""
-        return (np.arange(self.elements) - self.elements // 2) * self.element_mm
+        return (np.arange(self.elements, dtype=np.float64) - self.elements // 2) * self.element_mm
 
     @property
     def nyquist_per_mm(self) -> float:
@@ -92,8 +92,10 @@ class ParallelGeometry:
     def axes_mm(self) -> tuple[FloatArray, FloatArray]:
         """(rows,) and (columns,) positions in mm from the slice's centre."""
         return (
-            (np.arange(self.shape[0]) - (self.shape[0] - 1) / 2) * self.spacing_mm[0],
-            (np.arange(self.shape[1]) - (self.shape[1] - 1) / 2) * self.spacing_mm[1],
+            (np.arange(self.shape[0], dtype=np.float64) - (self.shape[0] - 1) / 2)
+            * self.spacing_mm[0],
+            (np.arange(self.shape[1], dtype=np.float64) - (self.shape[1] - 1) / 2)
+            * self.spacing_mm[1],
         )
 
 
@@ -135,15 +137,29 @@ class CoarseProjector:
     @cached_property
     def angles(self) -> FloatArray:
         """View angles in radians."""
-        return np.arange(self.views) * (np.pi / self.views)
+        return np.arange(self.views, dtype=np.float64) * (np.pi / self.views)
 
     @cached_property
     def ray_positions_mm(self) -> FloatArray:
         """(side,) signed distances of the rays from the centre."""
-        return (np.arange(self.side) - (self.side - 1) / 2) * self.step_mm
+        return (np.arange(self.side, dtype=np.float64) - (self.side - 1) / 2) * self.step_mm
+
+    @cached_property
+    def _sample_index(self) -> tuple[npt.NDArray[np.intp], ...]:
+        """For each view the pixel under each (step along the ray, ray), flat."""
+        along = across = np.arange(self.side, dtype=np.float64) - (self.side - 1) / 2
+        centre, last = (self.side - 1) / 2, self.side - 1
+        views = []
+        for angle in self.angles:
+            cosine, sine = math.cos(angle), math.sin(angle)
+            column = np.rint(across[None, :] * cosine - along[:, None] * sine + centre)
+            row = np.rint(across[None, :] * sine + along[:, None] * cosine + centre)
+            index = np.clip(row, 0, last) * self.side + np.clip(column, 0, last)
+            views.append(index.astype(np.intp).ravel())
+        return tuple(views)
 
     def project(self, attenuation: Float32Array) -> Float32Array:
-        """Integrate along parallel rays, sampling the nearest pixel at half-pixel steps.
+        """Integrate along parallel rays, sampling the nearest pixel at steps of one pixel.
 
         Args:
             attenuation: (slice, side, side) linear attenuation in 1/mm, zero at its border.
@@ -154,18 +170,13 @@ class CoarseProjector:
         """
         slices = attenuation.shape[0]
         flat = np.ascontiguousarray(attenuation.reshape(slices, -1))
-        along = (np.arange(2 * self.side) - (2 * self.side - 1) / 2) * 0.5
-        across = np.arange(self.side) - (self.side - 1) / 2
-        centre = (self.side - 1) / 2
+        samples = np.empty(self.side**2, dtype=np.float32)
         result = np.empty((slices, self.views, self.side), dtype=np.float32)
-        for view, angle in enumerate(self.angles):
-            cosine, sine = math.cos(angle), math.sin(angle)
-            column = np.rint(across[None, :] * cosine - along[:, None] * sine + centre)
-            row = np.rint(across[None, :] * sine + along[:, None] * cosine + centre)
-            index = np.clip(row, 0, self.side - 1) * self.side + np.clip(column, 0, self.side - 1)
-            samples = np.take(flat, index.astype(np.intp).ravel(), axis=1)
-            result[:, view] = samples.reshape(slices, 2 * self.side, self.side).sum(axis=1)
-        result *= np.float32(self.step_mm * 0.5)
+        for view, index in enumerate(self._sample_index):
+            for number in range(slices):
+                np.take(flat[number], index, out=samples, mode="clip")
+                result[number, view] = samples.reshape(self.side, self.side).sum(axis=0)
+        result *= np.float32(self.step_mm)
         return result
 
 
@@ -174,11 +185,12 @@ class LineIntegralSampler:
 
     def __init__(self, coarse: CoarseProjector, geometry: ParallelGeometry) -> None:
         """Prepare linear weights along the detector and along the angle."""
-        self._along_detector = _linear_weights(
-            geometry.element_positions_mm, coarse.ray_positions_mm
-        ).T.copy()
+        # Sparse, so that the order of summation does not depend on the threads of a BLAS.
+        self._along_detector = sparse.csr_array(
+            _linear_weights(geometry.element_positions_mm, coarse.ray_positions_mm)
+        )
         angles = np.append(coarse.angles, np.pi)
-        self._along_angle = _linear_weights(geometry.angles, angles)
+        self._along_angle = sparse.csr_array(_linear_weights(geometry.angles, angles))
 
     def spread(self, integrals: Float32Array) -> Float32Array:
         """Return (view, element) line integrals from (view, ray) coarse ones of one slice.
@@ -186,14 +198,15 @@ class LineIntegralSampler:
         A ray at angle pi is the ray at angle 0 seen from the other side.
         """
         closed = np.concatenate([integrals, integrals[:1, ::-1]], axis=0)
-        return np.asarray(self._along_angle @ (closed @ self._along_detector), dtype=np.float32)
+        fine = (self._along_detector @ np.ascontiguousarray(closed.T)).T
+        return np.asarray(self._along_angle @ np.ascontiguousarray(fine), dtype=np.float32)
 
 
 def _linear_weights(at: FloatArray, nodes: FloatArray) -> Float32Array:
     """Return (len(at), len(nodes)) weights of linear interpolation; 0 outside the nodes."""
     step = nodes[1] - nodes[0]
     distance = np.abs(at[:, None] - nodes[None, :]) / step
-    return np.maximum(0.0, 1.0 - distance).astype(np.float32)
+    return np.asarray(np.maximum(0.0, 1.0 - distance), dtype=np.float32)
 
 
 def back_project(

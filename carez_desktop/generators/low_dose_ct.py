@@ -29,7 +29,7 @@ import numpy.typing as npt
 import scipy
 
 from carez_desktop.domain.codec import array_digest
-from carez_desktop.domain.finding import Finding, Severity
+from carez_desktop.domain.finding import Finding
 from carez_desktop.domain.generation import (
     ConditionValue,
     GenerationRequest,
@@ -52,6 +52,14 @@ from carez_desktop.generators.ct_projection import (
     parallel_geometry,
     water_attenuation_per_mm,
 )
+from carez_desktop.generators.low_dose_record import (
+    REFERENCES,
+    finding_about,
+    fit_findings,
+    low_dose_attributes,
+    positive_number,
+    slice_findings,
+)
 from carez_desktop.generators.photon_fit import (
     DEFAULT_PHOTONS_PER_MAS_MM2,
     PhotonFit,
@@ -69,21 +77,6 @@ _FEWEST_COUNTS = 4.0
 _LOWEST_HU = -1024.0
 _DEFAULT_MAS = 150.0
 _BOWTIE_RADIUS_MM = 160.0
-_KEPT_ATTRIBUTES = (
-    "patient_age",
-    "patient_sex",
-    "manufacturer",
-    "manufacturer_model_name",
-    "kvp",
-    "slice_thickness",
-    "convolution_kernel",
-    "body_part_examined",
-)
-_DOSE_ATTRIBUTES = ("exposure", "x_ray_tube_current", "ctdi_vol")
-REFERENCES = (
-    "doi:10.1088/0031-9155/54/7/002",
-    "doi:10.1097/RCT.0b013e318258e891",
-)
 
 
 @dataclass(frozen=True)
@@ -150,14 +143,15 @@ def generate_case(
     progress.report(0.1, "Fitted the photons of the source")
     batches = _run(scene, PartProgress(progress, 0.1, 1.0), cancel)
     array = np.concatenate([batch.array for batch in batches])
-    findings += _batch_findings(batches, volume)
+    truncated = sum(batch.truncated for batch in batches)
+    findings += slice_findings(volume, truncated, max(batch.starved for batch in batches))
     digest = hashlib.sha256("".join(batch.noise_digest for batch in batches).encode()).hexdigest()
     result = volume.with_array(
         array,
         volume_id=request.case_id,
         kind=VolumeKind.SYNTHETIC,
         findings=(),
-        attributes=_attributes(volume, scene.fraction),
+        attributes=low_dose_attributes(volume, scene.fraction),
     )
     return SyntheticCase(
         request=request,
@@ -203,15 +197,15 @@ def _prepare(
     shape = volume.geometry.shape[1:]
     geometry = parallel_geometry(shape, spacing)
     field = FieldSampler(shape, spacing)
-    kvp = _number(volume, "kvp")
+    kvp = positive_number(volume, "kvp")
     if kvp is None:
-        findings.append(_finding("tube_voltage_unknown", volume, "No KVP: 120 kV assumed"))
+        findings.append(finding_about("tube_voltage_unknown", volume, "No KVP: 120 kV assumed"))
     water = water_attenuation_per_mm(kvp or DEFAULT_KVP)
     electronic = float(conditions.get("electronic_noise", 0.0))
     current = _relative_current(volume)
     cancel.raise_if_cancelled()
     fit = _fit(volume, geometry, field, water, electronic, current)
-    findings += _fit_findings(fit, volume)
+    findings += fit_findings(fit, volume)
     frequencies = filter_frequencies(geometry)
     scene = _Scene(
         request=request,
@@ -249,7 +243,7 @@ def _fit(
     )
     regions = find_regions(array, imaged, coarse, statistics, geometry.spacing_mm)
     area = geometry.element_mm * volume.geometry.spacing_mm[0]
-    mas = _number(volume, "exposure") or _DEFAULT_MAS
+    mas = positive_number(volume, "exposure") or _DEFAULT_MAS
     return fit_photons(
         regions,
         statistics,
@@ -381,94 +375,6 @@ def _relative_current(volume: Volume) -> FloatArray:
     if len(listed) != count or min(listed) <= 0.0:
         return np.ones(count)
     return np.asarray(listed, dtype=np.float64) / float(np.mean(listed))
-
-
-def _number(volume: Volume, name: str) -> float | None:
-    try:
-        value = float(volume.attributes.get(name, ""))
-    except ValueError:
-        return None
-    return value if np.isfinite(value) and value > 0.0 else None
-
-
-def _attributes(volume: Volume, fraction: float) -> dict[str, str]:
-    """Keep acquisition facts without identity; dose facts are those of the lower dose."""
-    kept = {k: volume.attributes[k] for k in _KEPT_ATTRIBUTES if volume.attributes.get(k)}
-    for name in _DOSE_ATTRIBUTES:
-        value = _number(volume, name)
-        if value is not None:
-            kept[name] = f"{value * fraction:.6g}"
-    kept["series_description"] = f"SYNTHETIC low-dose CT, {fraction:.3g} of the dose"
-    return kept
-
-
-def _finding(
-    code: str, volume: Volume, text: str, severity: Severity = Severity.WARNING
-) -> Finding:
-    return Finding(severity, code, volume.volume_id, text)
-
-
-def _fit_findings(fit: PhotonFit, volume: Volume) -> list[Finding]:
-    findings = []
-    if fit.method == "default":
-        findings.append(
-            _finding(
-                "photon_fit_default",
-                volume,
-                f"Only {fit.candidates} usable regions of soft tissue: the photon number is a "
-                "default for the exposure and may be wrong by a factor of seven",
-            )
-        )
-    elif fit.relative_sd > 0.15:
-        findings.append(
-            _finding(
-                "photon_fit_uncertain",
-                volume,
-                f"The fitted photon number has a standard error of {fit.relative_sd:.0%}",
-            )
-        )
-    if fit.filter_method == "limit_of_family":
-        findings.append(
-            _finding(
-                "filter_at_limit",
-                volume,
-                "The source's noise is smoother or sharper than any filter of the family",
-            )
-        )
-    elif fit.filter_method == "kernel_table":
-        findings.append(
-            _finding(
-                "filter_from_kernel",
-                volume,
-                "The noise texture could not be measured: the filter follows the kernel's name",
-            )
-        )
-    return findings
-
-
-def _batch_findings(batches: list[_Batch], volume: Volume) -> list[Finding]:
-    findings = []
-    truncated = sum(batch.truncated for batch in batches)
-    if truncated:
-        findings.append(
-            _finding(
-                "truncated_field_of_view",
-                volume,
-                f"The field of view cuts the body in {truncated} of {volume.geometry.shape[0]} "
-                "slices; it was continued to an ellipse before projection",
-                Severity.INFO,
-            )
-        )
-    starved = max(batch.starved for batch in batches)
-    if starved > 0.001:
-        findings.append(
-            _finding(
-                "photon_starvation",
-                volume,
-                f"Up to {starved:.1%} of a slice's rays would count fewer than four photons",
-            )
-        )
-    return findings
 
 
 def _details(

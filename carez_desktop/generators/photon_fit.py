@@ -2,9 +2,10 @@
 
 In patches of soft tissue the noise variance is measured after detrending, and set against what
 the projection model predicts for one photon per element and view; each patch then gives an
-estimate of 1 / I0. Texture and edges only ever add variance, so that the lower mode of the
-estimates is taken (half-sample mode: Bickel and Frühwirth, Comput Stat Data Anal 50 (2006) 3500),
-refined by a trimmed mean of the logarithms. The uncertainty is a jackknife over slices.
+estimate of 1 / I0. Texture and edges only ever add variance, so that the lowest prominent mode of
+the logarithms is taken (a density with the width that noise alone would give), refined by a
+trimmed mean. The uncertainty is a jackknife over slices that takes
+the mode anew each time; the spread between slices is given beside it.
 """
 
 from __future__ import annotations
@@ -16,13 +17,14 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special, stats
 
-from carez_desktop.generators.ct_field import BoolArray, CoarseSlices
-from carez_desktop.generators.ct_filter import ExpectedPatch, PatchStatistics, noise_gain
+from carez_desktop.generators.ct_field import AnyArray, BoolArray, CoarseSlices
+from carez_desktop.generators.ct_filter import PatchStatistics, noise_gain
 from carez_desktop.generators.ct_projection import FloatArray, ParallelGeometry
 
-PATCH_MM = 14.0
-LOWEST_HU = -200.0
-HIGHEST_HU = 250.0
+PATCH_MM = 12.0
+LOWEST_HU = -15.0
+HIGHEST_HU = 120.0
+"""Blood, muscle and organs; fat and marrow are left out, since their texture looks like noise."""
 FEWEST_REGIONS = 8
 DEFAULT_PHOTONS_PER_MAS_MM2 = 60.0
 """Photons per mAs, per mm2 of detector (referred to the centre of rotation) and per view, for 1000
@@ -38,6 +40,7 @@ class Regions:
         slice_index: (n,) which of the given slices.
         centre_mm: (n, 2) (row, column) position from the slice's centre.
         residuals: (n, side, side) HU after detrending.
+        rounding_variance: Of the values, 1/12 for whole HU.
         mean_first: (n,) mean over the views of exp(p), p the line integral through the centre.
         mean_second: (n,) the same of exp(2 p).
     """
@@ -47,6 +50,7 @@ class Regions:
     residuals: FloatArray
     mean_first: FloatArray
     mean_second: FloatArray
+    rounding_variance: float = 0.0
 
     @property
     def variance(self) -> FloatArray:
@@ -61,6 +65,8 @@ class PhotonFit:
     Attributes:
         photons: I0 for each detector element and view at the source's dose.
         relative_sd: Standard error of ln I0 (jackknife over slices).
+        slice_spread: Robust standard deviation of ln I0 between slices: what tube current
+            modulation, a bowtie filter and the estimate of truncated tissue leave unexplained.
         low / high: 95 % interval of I0.
         regions: Patches in the fit; `candidates`: patches looked at; `slices`: slices they lie in.
         noise_sd_hu: Root of the median variance of the patches in the fit, after detrending.
@@ -72,6 +78,7 @@ class PhotonFit:
 
     photons: float
     relative_sd: float
+    slice_spread: float
     low: float
     high: float
     regions: int
@@ -86,11 +93,11 @@ class PhotonFit:
 
 def patch_side(spacing_mm: tuple[float, float]) -> int:
     """Return the side of a patch in pixels for (row, column) spacing."""
-    return int(np.clip(round(PATCH_MM / math.sqrt(spacing_mm[0] * spacing_mm[1])), 8, 20))
+    return int(np.clip(round(PATCH_MM / math.sqrt(spacing_mm[0] * spacing_mm[1])), 10, 16))
 
 
 def find_regions(
-    array: npt.NDArray[np.generic],
+    array: AnyArray,
     imaged: BoolArray,
     coarse: CoarseSlices,
     statistics: PatchStatistics,
@@ -123,7 +130,8 @@ def find_regions(
         axis=1,
     )
     first, second = mean_transmission_terms(coarse, index, centre_mm)
-    return Regions(index, centre_mm, statistics.detrend(hu[keep]), first, second)
+    rounding = 1.0 / 12.0 if np.issubdtype(array.dtype, np.integer) else 0.0
+    return Regions(index, centre_mm, statistics.detrend(hu[keep]), first, second, rounding)
 
 
 def mean_transmission_terms(
@@ -174,36 +182,44 @@ def fit_photons(
         relative_current: (slice,) tube current of each slice over the mean.
     """
     candidates = len(regions.slice_index)
-    # The filter scales every patch alike, so that it is not needed to tell the uniform ones.
     current = relative_current[regions.slice_index] if candidates else np.zeros(0)
-    rough = regions.variance / np.maximum(regions.mean_first / np.maximum(current, 1e-6), 1e-12)
-    typical = statistics.expected(kernel_sharpness)
-    usable = rough > 0.0
-    chosen = _lower_mode(np.log(rough[usable]), math.sqrt(2.0 / typical.freedom))
-    chosen = np.flatnonzero(usable)[chosen]
+    # The filter scales every patch alike, so that it is not needed to tell the uniform ones.
+    rounding = regions.rounding_variance * statistics.rounding_share
+    variance = np.maximum(regions.variance - rounding, 0.0)
+    with np.errstate(divide="ignore"):
+        rough = np.log(variance * current / regions.mean_first)
+    rough = np.where(np.isfinite(rough), rough, np.inf)
+    width = math.sqrt(2.0 / statistics.expected(kernel_sharpness).freedom)
+    chosen = _lower_mode(rough, width)
     if len(chosen) < FEWEST_REGIONS:
         return _default_fit(default_photons, candidates, kernel_sharpness)
-    frequency = statistics.mean_frequency(regions.residuals[chosen])
+    frequency = statistics.mean_frequency(regions.residuals[chosen], regions.rounding_variance)
     sharpness, reached = statistics.match(frequency)
     expected = statistics.expected(sharpness)
     gain = noise_gain(sharpness, geometry) * (1000.0 / water_per_mm) ** 2 * expected.variance_share
-    inverse = _inverse_photons(
-        regions.variance[chosen] / gain,
-        regions.mean_first[chosen] / current[chosen],
-        regions.mean_second[chosen] * (electronic_quanta / current[chosen]) ** 2,
+    log_inverse = np.log(
+        _inverse_photons(
+            np.maximum(variance, 1e-12) / gain,
+            regions.mean_first / current,
+            regions.mean_second * (electronic_quanta / current) ** 2,
+        )
     )
-    log_inverse, error = _jackknife(np.log(inverse), regions.slice_index[chosen], expected)
+    half = expected.freedom / 2.0
+    # The logarithm of a mean square of nu degrees of freedom is low by this much on average.
+    centre = float(np.mean(log_inverse[chosen])) + math.log(half) - float(special.psi(half))
+    error, spread = _uncertainty(log_inverse, rough, regions.slice_index, chosen, width)
     slices = len(np.unique(regions.slice_index[chosen]))
-    spread = float(stats.t.ppf(0.975, max(slices - 1, 2))) * error
+    reach = float(stats.t.ppf(0.975, max(slices - 1, 2))) * error
     return PhotonFit(
-        photons=math.exp(-log_inverse),
+        photons=math.exp(-centre),
         relative_sd=error,
-        low=math.exp(-log_inverse - spread),
-        high=math.exp(-log_inverse + spread),
+        slice_spread=spread,
+        low=math.exp(-centre - reach),
+        high=math.exp(-centre + reach),
         regions=len(chosen),
         candidates=candidates,
         slices=slices,
-        noise_sd_hu=float(np.sqrt(np.median(regions.variance[chosen]))),
+        noise_sd_hu=float(np.sqrt(np.median(variance[chosen]))),
         sharpness=sharpness,
         mean_frequency_per_mm=frequency,
         method="fitted",
@@ -233,6 +249,7 @@ def _default_fit(photons: float, candidates: int, sharpness: float) -> PhotonFit
     return PhotonFit(
         photons=photons,
         relative_sd=DEFAULT_RELATIVE_SD,
+        slice_spread=0.0,
         low=photons * math.exp(-spread),
         high=photons * math.exp(spread),
         regions=0,
@@ -253,10 +270,11 @@ def _inverse_photons(variance: FloatArray, first: FloatArray, second: FloatArray
 
 
 def _lower_mode(values: FloatArray, spread: float) -> npt.NDArray[np.intp]:
-    """Return which values lie within two spreads of the half-sample mode, refined."""
-    if len(values) < FEWEST_REGIONS:
-        return np.arange(len(values))
-    centre = _half_sample_mode(np.sort(values))
+    """Return which values lie within two spreads of the lowest prominent mode, refined."""
+    finite = np.isfinite(values)
+    if finite.sum() < FEWEST_REGIONS:
+        return np.flatnonzero(finite)
+    centre = _lowest_peak(values[finite], spread)
     near = np.abs(values - centre) <= 2.0 * spread
     for _ in range(10):
         centre = float(np.mean(values[near]))
@@ -267,27 +285,40 @@ def _lower_mode(values: FloatArray, spread: float) -> npt.NDArray[np.intp]:
     return np.flatnonzero(near)
 
 
-def _half_sample_mode(ordered: FloatArray) -> float:
-    while len(ordered) > 3:
-        half = math.ceil(len(ordered) / 2)
-        width = ordered[half - 1 :] - ordered[: len(ordered) - half + 1]
-        start = int(np.argmin(width))
-        ordered = ordered[start : start + half]
-    return float(np.mean(ordered))
+def _lowest_peak(values: FloatArray, spread: float) -> float:
+    """Return the lowest local maximum of a kernel density that is half as high as the highest."""
+    step = spread / 8.0
+    low = float(values.min()) - 4.0 * spread
+    count = int(np.clip((np.percentile(values, 99.0) + 4.0 * spread - low) / step, 64, 20000))
+    counts, edges = np.histogram(values, bins=count, range=(low, low + count * step))
+    kernel = np.exp(-0.5 * (np.arange(-32, 33) / 8.0) ** 2)
+    density = np.convolve(counts, kernel, mode="same")
+    inner = density[1:-1]
+    peaks = (inner >= density[:-2]) & (inner > density[2:]) & (inner >= 0.5 * density.max())
+    return float(edges[1 + int(np.argmax(peaks))] + 0.5 * step)
 
 
-def _jackknife(
-    logs: FloatArray, groups: npt.NDArray[np.intp], expected: ExpectedPatch
+def _uncertainty(
+    logs: FloatArray,
+    rough: FloatArray,
+    groups: npt.NDArray[np.intp],
+    chosen: npt.NDArray[np.intp],
+    width: float,
 ) -> tuple[float, float]:
-    """Return the mean logarithm without its bias, and its jackknife standard error.
+    """Return the jackknife standard error of the mean logarithm, and the spread between slices.
 
-    The logarithm of a mean square of nu degrees of freedom is low by ln(nu / 2) - psi(nu / 2).
+    With fewer than three slices ten interleaved groups of regions stand for the slices.
     """
-    half = expected.freedom / 2.0
-    centre = float(np.mean(logs)) + math.log(half) - float(special.psi(half))
-    names = np.unique(groups)
-    if len(names) < 3:
-        groups, names = np.arange(len(logs)), np.arange(len(logs))
-    without = np.array([np.mean(logs[groups != name]) for name in names])
+    if len(np.unique(groups[chosen])) < 3:
+        groups = np.arange(len(logs)) % 10
+    names = np.unique(groups[chosen])
+    without, single = [], []
+    for name in names:
+        rest = np.flatnonzero(groups != name)
+        without.append(float(np.mean(logs[rest][_lower_mode(rough[rest], width)])))
+        own = chosen[groups[chosen] == name]
+        single.append(float(np.mean(logs[own])))
     count = len(names)
-    return centre, math.sqrt((count - 1) / count * float(np.sum((without - without.mean()) ** 2)))
+    error = math.sqrt((count - 1) * float(np.var(without)))
+    deviation = np.abs(np.array(single) - np.median(single))
+    return error, 1.4826 * float(np.median(deviation))

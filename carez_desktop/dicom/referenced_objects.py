@@ -13,6 +13,16 @@ from carez_desktop.domain.study import ReferencedObject
 _SOP_CLASS, _SOP_INSTANCE, _SERIES = 0x00080016, 0x00080018, 0x0020000E
 _REFERENCED_INSTANCE = 0x00081155
 _DEEPEST = 24
+_REFERRING_SEQUENCES = [
+    0x00081115,  # Referenced Series
+    0x00081140,  # Referenced Image
+    0x00082112,  # Source Image
+    0x00409094,  # Referenced Image Real World Value Mapping
+    0x0040A375,  # Current Requested Procedure Evidence
+    0x0040A385,  # Pertinent Other Evidence
+    0x30060010,  # Referenced Frame of Reference
+]
+"""Where objects name what they refer to, without their contours and frames."""
 
 OBJECT_CLASSES = {
     "1.2.840.10008.5.1.4.1.1.66.4": "Segmentation",
@@ -57,15 +67,20 @@ def read_referenced_object(header: DicomHeader) -> ReferencedObject:
     own_series = elements.code(_SERIES)
     series: set[str] = set()
     instances: set[str] = set()
-    try:
-        data_set = pydicom.dcmread(header.path, stop_before_pixels=True, force=True)
-        for item in _items(data_set, 0):
-            if _SERIES in item:
-                series.add(str(item[_SERIES].value))
-            if _REFERENCED_INSTANCE in item:
-                instances.add(str(item[_REFERENCED_INSTANCE].value))
-    except Exception:  # noqa: BLE001 - pydicom raises anything on a damaged sequence
-        series, instances = set(), set()
+    for tags in (_REFERRING_SEQUENCES, None):
+        try:
+            data_set = pydicom.dcmread(
+                header.path, stop_before_pixels=True, force=True, specific_tags=tags
+            )
+            for item in _items(data_set, 0):
+                if _SERIES in item:
+                    series.add(str(item[_SERIES].value))
+                if _REFERENCED_INSTANCE in item:
+                    instances.add(str(item[_REFERENCED_INSTANCE].value))
+        except Exception:  # noqa: BLE001 - pydicom raises anything on a damaged sequence
+            series, instances = set(), set()
+        if series or instances:
+            break
     return ReferencedObject(
         sop_class=object_name(elements.code(_SOP_CLASS)),
         sop_instance_uid=elements.code(_SOP_INSTANCE),

@@ -9,7 +9,7 @@ import typer
 
 from carez_desktop.cli.console import note, say, state_of, table
 from carez_desktop.domain.cohort import SPLITS, Cohort
-from carez_desktop.errors import UsageError
+from carez_desktop.errors import InputError
 
 cohort_app = typer.Typer(no_args_is_help=True, help="Freeze and list cohorts.")
 
@@ -47,7 +47,15 @@ def create_command(
     name: Annotated[str, typer.Argument(help="Name of the cohort.")],
     search: Annotated[str, typer.Option(help="Words that its volumes match.")] = "",
     where: Annotated[
-        list[str] | None, typer.Option(help="attribute=value, e.g. modality=CT; may be repeated.")
+        list[str] | None,
+        typer.Option(help="e.g. modality=CT, kvp>=100, stratum.dose=low; may be repeated."),
+    ] = None,
+    from_file: Annotated[
+        Path | None, typer.Option("--from", help="A file with one volume per line.")
+    ] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(help="CSV keyed by patient, study, series or volume; may name splits."),
     ] = None,
     seed: Annotated[int, typer.Option(help="Order of the patients in the split.")] = 0,
 ) -> None:
@@ -55,15 +63,29 @@ def create_command(
     state = state_of(context)
     from carez_desktop.workflows.freeze_cohort import freeze_cohort
 
-    for condition in where or []:
-        if "=" not in condition:
-            raise UsageError(
-                "--where wants attribute=value", subject=condition, hint="e.g. modality=CT"
-            )
     cohort = freeze_cohort(
-        state.open_context(), name=name, search=search, where=tuple(where or ()), seed=seed
+        state.open_context(),
+        name=name,
+        search=search,
+        where=tuple(where or ()),
+        volume_ids=None if from_file is None else _listed_volumes(from_file),
+        labels=labels,
+        seed=seed,
+        cancel=state.cancel,
     )
     state.emit(cohort_document(cohort), lambda: _show_cohort(cohort))
+
+
+def _listed_volumes(path: Path) -> tuple[str, ...]:
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"The list of volumes cannot be read: {error}",
+            subject=str(path),
+            hint="Give a text file with one volume_id per line",
+        ) from error
+    return tuple(line.strip() for line in lines if line.strip())
 
 
 @cohort_app.command("list")
@@ -98,7 +120,9 @@ def show_command(
 
     def show() -> None:
         _show_cohort(found)
-        rows = [(member.volume_id, member.patient_id, member.split) for member in members]
+        rows: list[tuple[str, ...]] = [
+            (member.volume_id, member.patient_id, member.split) for member in members
+        ]
         table("", ("volume", "patient", "split"), rows)
 
     state.emit(document, show)

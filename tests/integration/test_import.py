@@ -381,3 +381,22 @@ def test_records_are_json_for_the_command_line(context: WorkflowContext, tmp_pat
     assert {"axes", "cells", "gaps", "pairwise_coverage", "threewise_coverage"} <= set(
         json.loads(text)
     )
+
+
+def test_the_command_line_freezes_a_list_with_labels(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from carez_desktop.cli.app import run
+
+    for number in (1, 2, 3):
+        write_series(tmp_path / "studies", number)
+    (tmp_path / "ids.txt").write_text("1.2.1\n\n1.2.3\n")
+    (tmp_path / "labels.csv").write_text("volume_id,disease\n1.2.1,nodule\n1.2.3,none\n")
+    start = ["--home", str(tmp_path / "home"), "--json"]
+    assert run([*start, "import", str(tmp_path / "studies")]) == 0
+    capsys.readouterr()
+    create = ["cohort", "create", "c", "--from", str(tmp_path / "ids.txt")]
+    assert run([*start, *create, "--labels", str(tmp_path / "labels.csv")]) == 0
+    assert json.loads(capsys.readouterr().out)["volumes"] == ["1.2.1", "1.2.3"]
+    assert run([*start, "cohort", "create", "d", "--from", str(tmp_path / "none")]) == 3
+    assert run([*start, "cohort", "create", "d", "--where", "kvp"]) == 2

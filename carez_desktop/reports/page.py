@@ -10,6 +10,7 @@ import jinja2
 from carez_desktop.domain.evaluation import Axis, Measurement, Verdict
 from carez_desktop.system.paths import resource_path
 
+_MINUS = "\u2212"
 AXIS_TITLES = {
     Axis.FIDELITY: "Fidelity",
     Axis.DIVERSITY: "Diversity",
@@ -33,14 +34,14 @@ def load_theme() -> dict[str, Any]:
 def number_text(value: float | None, unit: str = "") -> str:
     """Return a number in three significant digits with its unit; a dash for none."""
     if value is None:
-        return "–"
+        return "\u2013"
     if value and abs(value) < 1e-3:
         text = f"{value:.1e}"
     elif float(value).is_integer() and abs(value) < 1e6:
         text = f"{value:.0f}"
     else:
         text = f"{value:.3g}"
-    return f"{text} {unit}".strip().replace("-", "−")
+    return f"{text.replace('-', _MINUS)} {unit}".strip()
 
 
 def interval_text(measurement: Measurement) -> str:

@@ -66,11 +66,12 @@ def gather_evidence(
             )
     axes = load_coverage_plan().axes
     reading = PartProgress(progress, 0.0, 1.0 - _RERUN_SHARE)
-    usable = [record for record in real if not record.refusal]
+    modalities = _modalities(synthetic)
+    usable = [r for r in real if not r.refusal and r.modality in modalities]
     images = _reduce_real(context, usable, axes, PartProgress(reading, 0.0, 0.6), cancel)
     part = PartProgress(reading, 0.6, 1.0)
     if isinstance(synthetic, Path):
-        cases = _reduce_bundle(context, synthetic, usable, part, cancel)
+        cases = _reduce_bundle(context, synthetic, part, cancel)
         outcomes = _make_again(
             context, synthetic, plan, PartProgress(progress, 1.0 - _RERUN_SHARE, 1.0), cancel
         )
@@ -78,6 +79,15 @@ def gather_evidence(
         cases, outcomes = _reduce_records(context, synthetic, axes, part, cancel), ()
     reason = utility_reason or "No model was trained; carez pilot trains both arms"
     return Evidence(images, cases, outcomes, utility, reason)
+
+
+def _modalities(synthetic: Path | Sequence[VolumeRecord]) -> set[str]:
+    """Return what the cases are, so that nothing is read that they cannot be compared with."""
+    if isinstance(synthetic, Path):
+        from carez_desktop.hdf5.reader import list_cases
+
+        return {entry.modality for entry in list_cases(synthetic)}
+    return {record.modality for record in synthetic}
 
 
 def _reduce_real(
@@ -109,7 +119,6 @@ def _reduce_real(
 def _reduce_bundle(
     context: WorkflowContext,
     bundle: Path,
-    real: Sequence[VolumeRecord],
     progress: ProgressReporter,
     cancel: CancellationToken,
 ) -> tuple[CaseEvidence, ...]:
@@ -124,7 +133,7 @@ def _reduce_bundle(
         cancel.raise_if_cancelled()
         progress.report(index / len(entries), f"Case {index + 1} of {len(entries)}")
         record = read_case_record(bundle, entry.case_id)
-        origin = find_source(context, record, real)
+        origin = _find_source(context, f"{bundle}#{entry.case_id}")
         volume = read_case_volume(bundle, entry.case_id)
         paired = None
         if origin is not None:
@@ -149,18 +158,12 @@ def _reduce_bundle(
     return tuple(cases)
 
 
-def find_source(
-    context: WorkflowContext, record: Mapping[str, Any], among: Sequence[VolumeRecord]
-) -> VolumeRecord | None:
-    """Return the volume that a case was made from, by its keyed digest; None if it is not here."""
-    from carez_desktop.system.keys import is_source, site_secret
+def _find_source(context: WorkflowContext, volume_id: str) -> VolumeRecord | None:
+    """Return the record of the volume that a case was made from; None if it is not here."""
+    from carez_desktop.workflows.find_case_source import find_case_source
 
-    digest = str(record.get("source_digest", ""))
-    if not digest:
-        return None
-    secret = site_secret(context.home)
-    candidates = (*among, *context.library.volumes())
-    return next((r for r in candidates if is_source(secret, digest, r.volume_id)), None)
+    found = find_case_source(context, volume_id=volume_id)
+    return context.library.volume(found) if found else None
 
 
 def _compare(

@@ -1,6 +1,4 @@
-"""Export a trained flow network to ONNX and write its generator package.
-
-    python -m carez_desktop.training.export_flow --data DIR --checkpoint FILE --out DIR
+"""Export a trained flow network to ONNX (`publish_flow` writes the package around it).
 
 The graph computes in float32 (opset 18, IR 10). Large weights are stored as float16 initialisers
 that a Cast widens when the graph is loaded, which halves the file. The parity against torch is

@@ -140,8 +140,8 @@ def sample(
 def decode(latents: NDArray[np.float32], scale: LatentScale) -> Samples:
     """Turn standardised latents [n, 24, 20, 24, 16] into images and labels."""
     broad = (slice(None), None, None, None)
-    channels = haar3d_inverse(latents * scale.std[broad] + scale.mean[broad])
-    images = np.clip((channels[:, 0] + 1.0) / 2.0, 0.0, 1.0).astype(np.float32)
+    channels = haar3d_inverse(latents * scale.std[broad].astype(np.float64) + scale.mean[broad])
+    images = np.clip((channels[:, 0].astype(np.float64) + 1.0) / 2.0, 0.0, 1.0).astype(np.float32)
     parts = channels[:, 1:]
     labels = np.where(parts.max(axis=1) > 0.0, parts.argmax(axis=1) + 1, 0).astype(np.uint8)
     return Samples(images=images, labels=labels)

@@ -195,6 +195,12 @@ class FlowTraining:
         for key, value in self.network.state_dict().items():
             self.average[key].lerp_(value, 1.0 - decay)
 
+    def averaged(self) -> FlowNetwork:
+        """Return a network with the averaged weights."""
+        network = FlowNetwork(self.network.plan)
+        network.load_state_dict(self.average)
+        return network
+
     def save(self, path: Path) -> None:
         """Write everything to a file, replacing it at once."""
         part = path.with_suffix(".part")
@@ -226,24 +232,23 @@ class FlowTraining:
         self.random.set_state(state["random"])
         self.step, self.seconds = int(state["step"]), float(state["seconds"])
 
-    @torch.no_grad()
-    def validation_losses(self, source: ExampleSource) -> list[float]:
-        """Return the averaged network's loss on a set, in five bins of time, with fixed noise."""
-        network = FlowNetwork(self.network.plan)
-        network.load_state_dict(self.average)
-        random = torch.Generator().manual_seed(7)
-        indices = list(range(len(source)))
-        data, conditions, valid = source.batch(indices, [(MARGIN, MARGIN, MARGIN)] * len(indices))
-        context = torch.cat([conditions, torch.ones(len(indices), 1)], dim=1)
-        losses = []
-        for low, high in itertools.pairwise(TIME_BINS):
-            noise = torch.randn(data.shape, generator=random)
-            times = low + (high - low) * torch.rand(len(indices), generator=random)
-            loss = flow_loss(
-                network, data, noise, times, context, valid * self._weights, self.plan.bfloat16
-            )
-            losses.append(float(loss))
-        return losses
+
+@torch.no_grad()
+def validation_losses(
+    network: FlowNetwork, source: ExampleSource, scale: LatentScale, bfloat16: bool = False
+) -> list[float]:
+    """Return a network's loss on a set, in five bins of time, with fixed noise."""
+    random = torch.Generator().manual_seed(7)
+    indices = list(range(len(source)))
+    data, conditions, valid = source.batch(indices, [(MARGIN, MARGIN, MARGIN)] * len(indices))
+    context = torch.cat([conditions, torch.ones(len(indices), 1)], dim=1)
+    weights = valid * band_weights(scale)
+    losses = []
+    for low, high in itertools.pairwise(TIME_BINS):
+        noise = torch.randn(data.shape, generator=random)
+        times = low + (high - low) * torch.rand(len(indices), generator=random)
+        losses.append(float(flow_loss(network, data, noise, times, context, weights, bfloat16)))
+    return losses
 
 
 def flow_loss(
@@ -276,7 +281,9 @@ def run_training(
             time.monotonic() - last > 60.0 * training.plan.checkpoint_minutes
             or training.share >= 1.0
         ):
-            bins = training.validation_losses(validation)
+            bins = validation_losses(
+                training.averaged(), validation, training.scale, training.plan.bfloat16
+            )
             training.save(out / CHECKPOINT)
             say(
                 json.dumps(

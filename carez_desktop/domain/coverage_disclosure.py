@@ -73,7 +73,11 @@ def _one_more(
 
 
 def _sums(counts: Mapping[Key, int]) -> list[tuple[Key | None, list[Key]]]:
-    """Return (total, cells that sum to it); the total of a whole axis is no cell: None."""
+    """Return (total, cells that sum to it); the total of a whole axis is no cell: None.
+
+    An axis that concerns only some volumes (dose, field strength) does not sum to the total, so
+    nothing can be subtracted there.
+    """
     sums: dict[tuple[Key | None, str], list[Key]] = defaultdict(list)
     for key in sorted(counts):
         if len(key) == 1:
@@ -82,7 +86,13 @@ def _sums(counts: Mapping[Key, int]) -> list[tuple[Key | None, list[Key]]]:
         first, second = key
         sums[(first,), second[0]].append(key)
         sums[(second,), first[0]].append(key)
-    return [(total, members) for (total, _), members in sums.items()]
+    counted = {parent: sum(counts[key] for key in members) for parent, members in sums.items()}
+    everything = max((count for (total, _), count in counted.items() if total is None), default=0)
+    return [
+        (total, members)
+        for (total, axis), members in sums.items()
+        if counted[total, axis] == (everything if total is None else counts.get(total))
+    ]
 
 
 def _is_cell(cell: Any) -> bool:

@@ -49,3 +49,15 @@ def test_after_is_hidden_with_before():
     cell = {"axes": ["sex"], "strata": ["F"], "before": 3, "after": 8, "synthetic": 5}
     (made,) = suppress_coverage({"cells": [cell]})["cells"]
     assert made == {**cell, "before": "<=10", "after": "suppressed"}
+
+
+def test_an_axis_that_concerns_only_some_volumes_tells_nothing():
+    cells = {
+        (("sex", "F"),): 30,
+        (("sex", "M"),): 40,
+        (("dose", "low"),): 3,
+        (("dose", "low"), ("sex", "M")): 3,
+        (("age", "old"),): 30,
+        (("age", "young"),): 40,
+    }
+    assert hidden_cells(cells) == {(("dose", "low"),), (("dose", "low"), ("sex", "M"))}

@@ -22,7 +22,6 @@ from carez_desktop.gui.page_parts import clear_layout, words
 from carez_desktop.gui.theme import Theme
 
 _CONTROL_WIDTH = 140
-_NO_UNIT = ("", "1")
 
 COUNT = ConditionSpec("count", "How many volumes", "integer", minimum=1, maximum=1000, default=1)
 SEED = ConditionSpec(
@@ -115,7 +114,7 @@ class ConditionForm(QWidget):
         if not isinstance(control, QCheckBox):
             line.addWidget(words(spec.title), 1)
         line.addWidget(control)
-        unit = words(spec.unit if spec.unit not in _NO_UNIT else "", "label")
+        unit = words("" if spec.unit == "1" else spec.unit.strip("{}"), "label")
         unit.setFixedWidth(72)
         line.addWidget(unit)
         if isinstance(control, QCheckBox):
@@ -151,7 +150,7 @@ class ConditionForm(QWidget):
             try:
                 row.spec.check(row.read())
             except UsageError as error:
-                text = f"{error.hint}"
+                text = error.hint.removesuffix(" (1)")
             row.error.setText(text)
             row.error.setVisible(bool(text))
             row.control.setProperty("wrong", "true" if text else "false")
@@ -163,9 +162,8 @@ class ConditionForm(QWidget):
 def help_text(spec: ConditionSpec) -> str:
     """Return the line of help: description and range."""
     parts = [spec.description.rstrip(".")] if spec.description else []
-    if spec.kind in ("number", "integer") and (
-        spec.minimum is not None or spec.maximum is not None
-    ):
+    bounds = (spec.minimum, spec.maximum)
+    if spec.kind in ("number", "integer") and bounds != (None, None) and spec.name != SEED.name:
         low = "" if spec.minimum is None else f"{spec.minimum:.16g}"
         high = "" if spec.maximum is None else f"{spec.maximum:.16g}"
         parts.append(f"Range {low} to {high}")

@@ -152,6 +152,7 @@ class MainWindow(QMainWindow):
     def _build_status_bar(self) -> None:
         bar = self.statusBar()
         bar.setSizeGripEnabled(False)
+        bar.setFixedHeight(self.session.theme.size("status_bar"))
         bar.addWidget(words(self.session.facts.device))
         bar.addWidget(words(self.session.facts.network))
         bar.addWidget(words("research use only"))

@@ -19,7 +19,8 @@ class Session(QObject):
         volumes_requested(str, str): Open a volume, beside a second one or "".
         page_requested(str): Go to a page by its id.
         source_requested(str): Offer a volume as the source of a generation.
-        bundle_requested(str): Show the evaluation of a bundle file.
+        bundle_requested(str): Choose a bundle file on the Bundles page.
+        evaluation_requested(str): Show the evaluation of a bundle file.
     """
 
     library_changed = Signal()
@@ -28,6 +29,7 @@ class Session(QObject):
     page_requested = Signal(str)
     source_requested = Signal(str)
     bundle_requested = Signal(str)
+    evaluation_requested = Signal(str)
 
     def __init__(
         self,

@@ -51,7 +51,8 @@ QPushButton#primary { background: $accent; color: $accent_text; border-color: $a
   font-weight: 600; padding: ${space_2}px ${space_4}px; }
 QPushButton#primary:hover { border-color: $text; }
 QPushButton#primary:disabled { background: $raised; color: $faint; border-color: $line; }
-QPushButton#flat { background: transparent; border: none; color: $accent; padding: 2px; }
+QPushButton#flat { background: transparent; border: none; color: $accent; padding: 2px;
+  min-height: 0; }
 QLineEdit, QComboBox { background: $ground; border: 1px solid $line;
   border-radius: ${radius}px; padding: ${space_1}px ${space_2}px; min-height: 20px;
   selection-background-color: $accent; selection-color: $accent_text; }

@@ -142,7 +142,8 @@ def fidelity_axis(evidence: Evidence, plan: EvaluationPlan) -> AxisResult:
         real, names = _feature_rows(group.peers)
         made, _ = _feature_rows([case.image for case in group.cases])
         if len(real):
-            own += distribution_measurements(real, made, names, plan)
+            everyone, _ = _feature_rows(group.same_modality)
+            own += distribution_measurements(real, made, names, plan, scale_by=everyone)
         else:
             reason = "The cohort has no real volume of the target cell but the sources"
             own += [missing("kernel_distance", reason), missing("frechet_distance", reason)]
@@ -366,7 +367,10 @@ def traceability_axis(evidence: Evidence, plan: EvaluationPlan) -> AxisResult:
             required=REQUIRED_FIELDS,
         ),
         plan,
-        method="Cases made again from their records and compared bit by bit",
+        method=(
+            f"{len(evidence.outcomes)} of {len(evidence.cases)} cases made again from their "
+            "records and compared bit by bit"
+        ),
         details={"rerun": len(evidence.outcomes), "cases": len(evidence.cases)},
     )
 

@@ -28,7 +28,7 @@ def cell_measurements(
             None,
             added,
             unit="volumes",
-            method="Synthetic volumes in the declared cell; a count, not an estimate",
+            method="Synthetic volumes in the cell, beside the real ones; counted, not estimated",
             reference=float(before),
         )
     ]

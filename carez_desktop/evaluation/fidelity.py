@@ -17,6 +17,7 @@ from carez_desktop.evaluation.intervals import mean_interval, ratio_interval, su
 from carez_desktop.evaluation.noise_texture import noise_in, uniform_patches
 from carez_desktop.evaluation.scorecard import missing
 
+_FEWEST = 5
 READER_STUDY = missing("reader_study", "Nobody has read these cases yet")
 
 
@@ -180,8 +181,13 @@ def _kernel_measurement(
     real: FloatArray, synthetic: FloatArray, plan: EvaluationPlan
 ) -> Measurement:
     name = "kernel_distance"
-    if len(real) < 2 or len(synthetic) < 2:
-        return missing(name, "Needs two real and two synthetic patients", n=len(synthetic))
+    if min(len(real), len(synthetic)) < _FEWEST:
+        return missing(
+            name,
+            f"Needs {_FEWEST} real and {_FEWEST} synthetic patients; there are {len(real)} and "
+            f"{len(synthetic)}",
+            n=min(len(real), len(synthetic)),
+        )
     compared = subsample_interval(
         kernel_distance,
         real,
@@ -251,7 +257,12 @@ def _frechet_measurement(
 
 
 def distribution_measurements(
-    real: FloatArray, synthetic: FloatArray, names: Sequence[str], plan: EvaluationPlan
+    real: FloatArray,
+    synthetic: FloatArray,
+    names: Sequence[str],
+    plan: EvaluationPlan,
+    *,
+    scale_by: FloatArray | None = None,
 ) -> tuple[Measurement, ...]:
     """Compare the distributions of features of real and synthetic patients.
 
@@ -260,13 +271,18 @@ def distribution_measurements(
         synthetic: (m, d).
         names: (d,) of the features.
         plan: Projection, seed, confidence.
+        scale_by: (k, d) real patients whose mean and deviation scale the features: a few patients
+            of the target cell alone would make a unit out of chance. None takes `real`.
     """
-    if len(real) < 2 or len(synthetic) < 1:
-        reason = f"Needs two real patients and a synthetic one; there are {len(real)} real"
+    reference = real if scale_by is None else scale_by
+    if len(reference) < 2 or not len(real) or not len(synthetic):
+        reason = f"Needs real and synthetic patients; there are {len(real)} and {len(synthetic)}"
         return (missing("kernel_distance", reason), missing("frechet_distance", reason))
-    scaled_real, scaled, keep = standardise(real, synthetic)
+    scaled_real, scaled, keep = standardise(reference, np.concatenate([real, synthetic]))
+    del scaled_real
     kept = [name for name, used in zip(names, keep, strict=True) if used]
+    first, second = scaled[: len(real)], scaled[len(real) :]
     return (
-        _kernel_measurement(scaled_real, scaled, plan),
-        _frechet_measurement(scaled_real, scaled, kept, plan),
+        _kernel_measurement(first, second, plan),
+        _frechet_measurement(first, second, kept, plan),
     )

@@ -1,8 +1,8 @@
 """Judge measurements against the margins that the plan declared beforehand.
 
 A margin is met only where the whole interval lies inside it, and broken only where the whole
-interval lies outside; anything between, too few subjects, or no margin at all ends
-`not_evaluable` with the measurements kept. A p above 0.05 is never evidence of anything.
+interval lies outside; anything between, too few subjects, an estimate without an interval, or no
+margin at all ends `not_evaluable` with the measurements kept. A count needs no interval.
 """
 
 from __future__ import annotations
@@ -44,6 +44,8 @@ def judge_measurement(measurement: Measurement, margin: Margin) -> tuple[Verdict
             Verdict.NOT_EVALUABLE,
             f"{name}: n = {measurement.n} is below the {margin.minimum_n} that the plan asks for",
         )
+    if measurement.interval is None and measurement.reason:
+        return Verdict.NOT_EVALUABLE, f"{name}: no interval ({measurement.reason})"
     low, high = measurement.interval or (measurement.value, measurement.value)
     floor = float("-inf") if margin.low is None else margin.low
     ceiling = float("inf") if margin.high is None else margin.high

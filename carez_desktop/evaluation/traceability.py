@@ -87,9 +87,10 @@ def traceability_measurements(
                 complete / len(records),
                 None,
                 len(records),
-                method="Generation records that hold " + ", ".join(required),
+                method="Generation records that hold "
+                + ", ".join(required)
+                + ("; missing: " + ", ".join(names) if names else ""),
                 reference=1.0,
-                reason="Missing: " + ", ".join(names) if names else "",
             )
         )
     return tuple(found)

@@ -195,6 +195,9 @@ def _measurement(
 ) -> Measurement:
     if not np.isfinite(value):
         return Measurement(name, None, None, n, unit=unit, reason="No lesion in the test patients")
+    reason = "" if interval else "Fewer than two patients"
+    if interval is not None and interval[0] == interval[1]:
+        interval, reason = None, "All patients and seeds agree, so resampling says nothing"
     return Measurement(
         name,
         value,
@@ -204,7 +207,7 @@ def _measurement(
         confidence=plan.confidence,
         method=f"{what}; BCa bootstrap of patients and seeds, crossed",
         reference=0.0 if "lift" in name or "difference" in name else None,
-        reason="" if interval else "Fewer than two patients",
+        reason=reason,
     )
 
 

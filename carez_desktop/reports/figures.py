@@ -158,7 +158,7 @@ def _draw_cell(
         return
     left, top, size = column - 0.47, row - 0.45, (0.94, 0.9)
     if real:
-        shade = scale(0.15 + 0.85 * real / most)
+        shade = scale(0.15 + 0.55 * real / most)  # stops short of yellow: amber means synthetic
         axes.add_patch(Rectangle((left, top), *size, facecolor=shade, edgecolor="none"))
     else:
         axes.add_patch(
@@ -170,7 +170,7 @@ def _draw_cell(
         corners = [(left + size[0], top), (left + size[0], top + size[1]), (left, top + size[1])]
         axes.add_patch(Polygon(corners, facecolor=colours["synthetic"], edgecolor="none"))
     ink = colours["text"]
-    if real and 0.15 + 0.85 * real / most > 0.6:
+    if real and real / most > 0.8:
         ink = colours["canvas"]
     if made:
         axes.text(column - 0.22, row - 0.12, f"{real}", ha="center", va="center", color=ink)

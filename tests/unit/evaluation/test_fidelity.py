@@ -108,9 +108,14 @@ def test_distribution_distances_need_enough_patients() -> None:
     assert frechet.value is not None
     assert "noise_sd" in frechet.method
     kernel, frechet = distribution_measurements(
-        rng.normal(size=(4, 4)), rng.normal(size=(4, 4)), names, PLAN
+        rng.normal(size=(6, 4)), rng.normal(size=(5, 4)), names, PLAN
     )
     assert kernel.value is not None
     assert kernel.interval is None
+    kernel, frechet = distribution_measurements(
+        rng.normal(size=(4, 4)), rng.normal(size=(4, 4)), names, PLAN
+    )
+    assert kernel.value is None
+    assert "Needs 5 real" in kernel.reason
     assert frechet.value is None
     assert "need more than" in frechet.reason

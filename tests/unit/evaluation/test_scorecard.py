@@ -35,6 +35,13 @@ def test_a_margin_holds_only_where_the_whole_interval_does(
     assert result.measurements[0].margin == "at least 0, n at least 5"
 
 
+def test_an_estimate_without_an_interval_concludes_nothing_and_a_count_does() -> None:
+    estimate = Measurement("lift", 0.9, None, 50, reason="One patient gives no interval")
+    assert judge_axis(Axis.UTILITY, [estimate], _plan(LIFT)).verdict is Verdict.NOT_EVALUABLE
+    count = Measurement("lift", 0.9, None, 50)
+    assert judge_axis(Axis.UTILITY, [count], _plan(LIFT)).verdict is Verdict.PASS
+
+
 def test_no_margin_keeps_the_measurement_and_concludes_nothing() -> None:
     result = judge_axis(Axis.UTILITY, [Measurement("lift", 0.9, (0.8, 1.0), 50)], _plan())
     assert result.verdict is Verdict.NOT_EVALUABLE
@@ -91,6 +98,6 @@ def test_traceability_counts_identical_and_complete() -> None:
     assert same.interval == pytest.approx((0.025 ** (1 / 3), 1.0))
     assert other.value == 0.0
     assert complete.value == 0.5
-    assert complete.reason == "Missing: digest"
+    assert complete.method.endswith("missing: digest")
     none = traceability_measurements([], [], _plan(), required=())
     assert none[0].value is None

@@ -29,6 +29,8 @@ class TrainedFlow:
     Attributes:
         steps: Optimiser steps of its training.
         minutes: Wall time of its training.
+        training_plan: Settings of its training.
+        label_threshold: A voxel is background where no label channel exceeds it.
     """
 
     network: FlowNetwork
@@ -36,6 +38,7 @@ class TrainedFlow:
     steps: int
     minutes: float
     training_plan: dict[str, object]
+    label_threshold: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,6 @@ def integrate(
     return x
 
 
-@torch.no_grad()
 def sample(
     trained: TrainedFlow,
     conditions: NDArray[np.float64],
@@ -122,6 +124,30 @@ def sample(
     batch: int = 16,
 ) -> Samples:
     """Generate one volume for each row of conditions (mm^3, [n, 2])."""
+    latents = sample_latents(
+        trained,
+        conditions,
+        seed=seed,
+        times=times,
+        heun=heun,
+        guidance=guidance,
+        batch=batch,
+    )
+    return decode(latents, trained.scale, trained.label_threshold)
+
+
+@torch.no_grad()
+def sample_latents(
+    trained: TrainedFlow,
+    conditions: NDArray[np.float64],
+    *,
+    seed: int,
+    times: Sequence[float],
+    heun: bool,
+    guidance: float = 1.0,
+    batch: int = 16,
+) -> NDArray[np.float32]:
+    """Return a standardised latent [24, 20, 24, 16] for each row of conditions (mm^3, [n, 2])."""
     shape = (trained.network.plan.channels, 20, 24, 16)
     context = context_of(conditions, trained.scale)
     parts = []
@@ -134,14 +160,18 @@ def sample(
         parts.append(
             integrate(trained.network, torch.from_numpy(noise), part, times, heun, guidance).numpy()
         )
-    return decode(np.concatenate(parts), trained.scale)
+    return np.concatenate(parts)
 
 
-def decode(latents: NDArray[np.float32], scale: LatentScale) -> Samples:
+def decode(
+    latents: NDArray[np.float32], scale: LatentScale, label_threshold: float = 0.0
+) -> Samples:
     """Turn standardised latents [n, 24, 20, 24, 16] into images and labels."""
     broad = (slice(None), None, None, None)
     channels = haar3d_inverse(latents * scale.std[broad].astype(np.float64) + scale.mean[broad])
     images = np.clip((channels[:, 0].astype(np.float64) + 1.0) / 2.0, 0.0, 1.0).astype(np.float32)
     parts = channels[:, 1:]
-    labels = np.where(parts.max(axis=1) > 0.0, parts.argmax(axis=1) + 1, 0).astype(np.uint8)
+    labels = np.where(parts.max(axis=1) > label_threshold, parts.argmax(axis=1) + 1, 0).astype(
+        np.uint8
+    )
     return Samples(images=images, labels=labels)

@@ -43,7 +43,11 @@ class GraphVelocity(torch.nn.Module):
 
 
 def golden_case(
-    graph: bytes, plan: FlowNetworkPlan, scale: LatentScale, schedule: Mapping[str, Any]
+    graph: bytes,
+    plan: FlowNetworkPlan,
+    scale: LatentScale,
+    schedule: Mapping[str, Any],
+    label_threshold: float,
 ) -> dict[str, Any]:
     """Run a graph on a fixed case and return the content of the golden file."""
     network = GraphVelocity(graph)
@@ -55,7 +59,7 @@ def golden_case(
     first = network(x, torch.tensor([times[0]], dtype=torch.float32), context).numpy()[0]
     heun = schedule["sampler"] == "heun"
     latent = integrate(network, x, context, times, heun, float(schedule["guidance_scale"]))
-    samples = decode(latent.numpy(), scale)
+    samples = decode(latent.numpy(), scale, label_threshold)
     low, high = VALUE_RANGE
     image = (low + (high - low) * samples.images[0].astype(np.float64)).astype(np.float32)
     labels = samples.labels[0]

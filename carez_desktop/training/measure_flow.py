@@ -15,7 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carez_desktop.evaluation.distances import kernel_distance
-from carez_desktop.training.flow_sampling import Samples, TrainedFlow, sample
+from carez_desktop.training.flow_sampling import (
+    Samples,
+    TrainedFlow,
+    decode,
+    sample,
+    sample_latents,
+)
 from carez_desktop.training.hippocampus_data import HippocampusVolume, centred
 from carez_desktop.training.latent_scale import CONDITIONS, conditions_of
 
@@ -23,6 +29,7 @@ CORE = (slice(6, 34), slice(2, 46), slice(2, 30))
 """The part of the box that nearly every source volume covers; sizes are multiples of 4."""
 COMPONENTS = 32
 RESAMPLES = 400
+THRESHOLDS = tuple(round(-0.8 + 0.05 * index, 2) for index in range(21))
 Array = NDArray[np.float64]
 
 
@@ -52,8 +59,9 @@ class Choice:
 
 
 CHOICES = (
+    Choice("euler", 6, 1.0),
     Choice("euler", 8, 1.0),
-    Choice("euler", 16, 1.0),
+    Choice("euler", 12, 1.0),
     Choice("heun", 4, 1.0),
     Choice("heun", 8, 1.0),
     Choice("euler", 8, 1.5),
@@ -237,6 +245,34 @@ def choose_sampler(
         )
     best = min(range(len(rows)), key=lambda index: float(rows[index]["kernel_distance"]))
     return CHOICES[best], rows
+
+
+def calibrate_threshold(
+    trained: TrainedFlow,
+    choice: Choice,
+    validation: Sequence[HippocampusVolume],
+    ranges: Mapping[str, tuple[float, float]],
+) -> float:
+    """Return the label threshold whose volumes have the requested sum, on validation requests.
+
+    Label channels run from -1 to 1; an uncertain network stays below 0 at the rim of a label, so
+    that a threshold of 0 makes every part too small.
+    """
+    requests = np.concatenate([clipped_requests(validation, ranges)] * 2)
+    latents = sample_latents(
+        trained,
+        requests,
+        seed=404,
+        times=choice.times,
+        heun=choice.sampler == "heun",
+        guidance=choice.guidance,
+    )
+    wanted = requests.sum(axis=1).mean()
+    errors = [
+        abs(decode(latents, trained.scale, value).volumes_mm3().sum(axis=1).mean() - wanted)
+        for value in THRESHOLDS
+    ]
+    return float(THRESHOLDS[int(np.argmin(errors))])
 
 
 def generate(trained: TrainedFlow, choice: Choice, requests: Array, *, seed: int) -> Samples:

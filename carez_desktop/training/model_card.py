@@ -23,6 +23,7 @@ class CardFacts:
         figures: What `measure` returned.
         ranges: Trained range of each condition, mm^3.
         seconds: Of one case here.
+        label_threshold: Of the label channels, which run from -1 to 1.
     """
 
     counts: Mapping[str, int]
@@ -38,6 +39,7 @@ class CardFacts:
     figures: Mapping[str, Any]
     ranges: Mapping[str, tuple[float, float]]
     seconds: float
+    label_threshold: float
 
 
 def write_card(facts: CardFacts) -> str:
@@ -146,13 +148,20 @@ def _choices(facts: CardFacts) -> str:
                 f"{row['volume_error_mm3']:.0f}",
             )
         )
-    return f"""## Sampler, chosen on the validation set
+    return (
+        f"""## Sampler, chosen on the validation set
 
 Smallest kernel distance to the validation set wins. Sharpness: neighbour differences over those of
 real volumes. Error: of the label volumes against the request. One case takes
 {facts.seconds:.1f} s in torch on 2 cores.
 
-""" + "\n".join(rows)
+"""
+        + "\n".join(rows)
+        + f"""
+
+Then the threshold of the label channels (-1 to 1) was set to {facts.label_threshold:+.2f},
+where the volumes made for the validation set's requests have the requested sum."""
+    )
 
 
 def _figures(facts: CardFacts) -> str:

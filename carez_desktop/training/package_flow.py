@@ -62,6 +62,7 @@ class PackageContent:
         card: The model card.
         golden: Content of the golden file.
         parameters: Numbers that training changed.
+        label_threshold: A voxel is background where no label channel exceeds it.
         parity: Largest difference between ONNX Runtime and torch.
     """
 
@@ -76,6 +77,7 @@ class PackageContent:
     golden: Mapping[str, Any]
     parameters: int
     parity: float
+    label_threshold: float
 
 
 def latent_shape() -> tuple[int, int, int]:
@@ -147,7 +149,7 @@ def conditioning_schema(
     }
 
 
-def normalisation(scale: LatentScale) -> dict[str, Any]:
+def normalisation(scale: LatentScale, label_threshold: float) -> dict[str, Any]:
     """Return the content of `normalisation.json`."""
     standards = zip(CONDITIONS, scale.condition_mean, scale.condition_std, strict=True)
     return {
@@ -164,7 +166,7 @@ def normalisation(scale: LatentScale) -> dict[str, Any]:
             "value_range": list(VALUE_RANGE),
             "source_percentiles": list(PERCENTILES),
         },
-        "labels": {"threshold": 0.0},
+        "labels": {"threshold": label_threshold},
     }
 
 
@@ -242,7 +244,7 @@ def package_files(content: PackageContent, graph: bytes) -> dict[str, bytes]:
     }
     return {
         "conditioning.schema.json": _json(conditioning_schema(content.scale, content.ranges)),
-        "normalisation.json": _json(normalisation(content.scale)),
+        "normalisation.json": _json(normalisation(content.scale, content.label_threshold)),
         "scheduler/scheduler_config.json": _json(content.schedule),
         "training.json": _json(training),
         "golden/golden.json": _json(content.golden),

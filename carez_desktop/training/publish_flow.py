@@ -6,6 +6,7 @@ python -m carez_desktop.training.publish_flow --data DIR --checkpoint FILE --out
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import sys
 import time
@@ -20,7 +21,12 @@ from carez_desktop.training.export_flow import export_checked
 from carez_desktop.training.flow_network import count_parameters
 from carez_desktop.training.flow_sampling import load_trained
 from carez_desktop.training.golden_case import golden_case
-from carez_desktop.training.measure_flow import choose_sampler, generate, measure
+from carez_desktop.training.measure_flow import (
+    calibrate_threshold,
+    choose_sampler,
+    generate,
+    measure,
+)
 from carez_desktop.training.model_card import CardFacts, write_card
 from carez_desktop.training.package_flow import (
     PackageContent,
@@ -49,6 +55,10 @@ def publish(
     trained = load_trained(checkpoint)
     ranges = trained_ranges(parts["training"])
     choice, rows = choose_sampler(trained, parts["training"], parts["validation"], ranges)
+    trained = dataclasses.replace(
+        trained,
+        label_threshold=calibrate_threshold(trained, choice, parts["validation"], ranges),
+    )
     figures = measure(trained, choice, parts["training"], parts["unseen"], ranges)
     started = time.monotonic()
     generate(trained, choice, np.array([trained.scale.condition_mean]), seed=1)
@@ -71,6 +81,7 @@ def publish(
         figures=figures,
         ranges=ranges,
         seconds=seconds,
+        label_threshold=trained.label_threshold,
     )
     sys.stdout.write(json.dumps(asdict(facts), indent=1) + "\n")
     content = PackageContent(
@@ -82,7 +93,10 @@ def publish(
         schedule=schedule,
         volumes=describe_volumes(volumes, groups, splits),
         card=write_card(facts),
-        golden=golden_case(graph, trained.network.plan, trained.scale, schedule),
+        golden=golden_case(
+            graph, trained.network.plan, trained.scale, schedule, trained.label_threshold
+        ),
+        label_threshold=trained.label_threshold,
         parameters=facts.parameters,
         parity=difference,
     )

@@ -131,7 +131,15 @@ def test_the_card_holds_the_figures():
             },
             ranges=RANGES,
             seconds=1.5,
+            label_threshold=-0.25,
         )
     )
-    for words in ("1,806,704", "heun **(taken)**", "slope 0.80", "17 volumes", "1000 to 2000"):
+    for words in (
+        "1,806,704",
+        "-0.25",
+        "heun **(taken)**",
+        "slope 0.80",
+        "17 volumes",
+        "1000 to 2000",
+    ):
         assert words in card

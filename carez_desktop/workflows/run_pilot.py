@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from carez_desktop.evaluation.utility import UtilityStudy
     from carez_desktop.workflows.generate_cohort import GeneratedCohort
 
-BUNDLE_NAME = "pilot.h5"
+BUNDLE_NAME = "bundle.h5"
 REPORT_NAME = "report.html"
 _FEWEST_FOR_SPLIT = 3
 

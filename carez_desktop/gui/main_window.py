@@ -170,9 +170,11 @@ class MainWindow(QMainWindow):
             actions[f"page_{number}"] = partial(self.show_page, name)
         for entry in COMMANDS:
             if entry.scope == "window" and entry.id in actions:
-                for keys in entry.keys:
+                # Whether a question mark comes with Shift depends on keyboard and platform.
+                for keys in (*entry.keys, *(f"Shift+{key}" for key in entry.keys if key == "?")):
                     shortcut = QShortcut(QKeySequence(keys), self)
                     shortcut.activated.connect(actions[entry.id])
+                    shortcut.activatedAmbiguously.connect(actions[entry.id])
 
     def _toggle_keys(self) -> None:
         self._keys.toggle()

@@ -13,6 +13,7 @@ from PySide6.QtCore import QPointF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QFocusEvent,
     QImage,
+    QKeyEvent,
     QMouseEvent,
     QPainter,
     QPaintEvent,
@@ -38,10 +39,12 @@ class SlicePane(QWidget):
     Signals:
         maximise_requested: A double click.
         focused: The pane took the keyboard.
+        tab_pressed: Tab, which folds the panel instead of leaving the pane.
     """
 
     maximise_requested = Signal()
     focused = Signal()
+    tab_pressed = Signal()
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         """Start black and empty."""
@@ -193,6 +196,13 @@ class SlicePane(QWidget):
         """Paint without the frame."""
         super().focusOutEvent(event)
         self.update()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Keep Tab from the parents, which would move the focus; the page takes all else."""
+        if event.key() == Qt.Key.Key_Tab:
+            self.tab_pressed.emit()
+        else:
+            super().keyPressEvent(event)
 
     def _move_crosshair(self, position: QPointF) -> None:
         if self.slot is not None:

@@ -29,11 +29,12 @@ _CINE_MILLISECONDS = 66
 
 @dataclass(frozen=True, eq=False)
 class LoadedVolumes:
-    """What a load brings: one volume or two."""
+    """What a load brings: one volume or two, and the order of the library for PageDown."""
 
     left: Volume
     right: Volume | None
     same_space: bool = False
+    order: tuple[str, ...] = ()
 
 
 class ViewPage(Page):
@@ -65,6 +66,7 @@ class ViewPage(Page):
         for pane in self.grid.panes.values():
             pane.focused.connect(lambda pane=pane: self._set_focused(pane))
             pane.maximise_requested.connect(self._show_layout)
+            pane.tab_pressed.connect(self.fold_panel)
         self._cine = QTimer(self)
         self._cine.setInterval(_CINE_MILLISECONDS)
         self._cine.timeout.connect(self._cine_step)
@@ -79,6 +81,7 @@ class ViewPage(Page):
         A case of a bundle opens beside its source where this site has it.
         """
         from carez_desktop.workflows.find_case_source import find_case_source
+        from carez_desktop.workflows.list_volumes import list_volumes
         from carez_desktop.workflows.load_volume import load_volume
 
         context = self._session.context
@@ -94,10 +97,12 @@ class ViewPage(Page):
             if other:
                 rest = PartProgress(call.progress, 0.5, 1.0)
                 right = load_volume(context, volume_id=other, progress=rest, cancel=call.cancel)
-            return LoadedVolumes(left, right, bool(source) and other == source)
+            order = tuple(r.volume_id for r in list_volumes(context) if not r.refusal)
+            return LoadedVolumes(left, right, bool(source) and other == source, order)
 
         def loaded(volumes: LoadedVolumes) -> None:
             self._shown = (first, second)
+            self._order = volumes.order
             self.show_volumes(volumes.left, volumes.right, same_space=volumes.same_space)
 
         self._session.bridge.submit(
@@ -121,10 +126,6 @@ class ViewPage(Page):
         self.title.setText(_title(comparison))
         self._show_layout()
         self.grid.panes[("left", self.grid.only or Plane.AXIAL)].setFocus()
-
-    def set_order(self, volume_ids: tuple[str, ...]) -> None:
-        """Take the order in which PageUp and PageDown go through the series."""
-        self._order = volume_ids
 
     def close_volumes(self) -> None:
         """Let go of everything that is open."""

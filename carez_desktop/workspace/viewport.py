@@ -101,11 +101,12 @@ class Viewport:
     changed: ClassVar[Signal] = Signal()
 
     def __init__(self, plane: Plane, geometry: VolumeGeometry) -> None:
-        """Show the middle of the volume."""
+        """Show the middle of the volume, on the voxel nearest to its centre."""
         self.plane = plane
         self.geometry = geometry
         self.basis = plane_bases(geometry)[plane]
-        self._cursor: FloatArray = geometry.centre_lps
+        middle = (np.asarray(geometry.shape) - 1) // 2
+        self._cursor: FloatArray = geometry.index_to_lps(middle)
         self._centre: FloatArray = geometry.centre_lps
         self._mm_per_pixel = 1.0
         self._size = (256, 256)

@@ -20,6 +20,7 @@ import numpy as np
 from carez_desktop.domain.codec import canonical_json
 from carez_desktop.domain.finding import Finding, Severity
 from carez_desktop.domain.merkle import merkle_root
+from carez_desktop.hdf5.chunk_decoding import iterate_voxels
 from carez_desktop.hdf5.object_walk import (
     ALLOWED_FILTERS,
     Quota,
@@ -32,7 +33,6 @@ from carez_desktop.progress import NEVER, CancellationToken
 MANIFEST_GROUP = "manifest"
 SIGNATURES_GROUP = "signatures"
 _OUTSIDE = (MANIFEST_GROUP, SIGNATURES_GROUP)
-_SLAB_BYTES = 8 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,11 +142,8 @@ def data_digest(dataset: h5py.Dataset) -> str:
     if dataset.ndim == 0:
         digest.update(_little_bytes(np.asarray(dataset[()], dtype=dataset.dtype)))
         return digest.hexdigest()
-    plane = int(np.prod(dataset.shape[1:], dtype=np.int64)) * dataset.dtype.itemsize
-    chunk = dataset.chunks[0] if dataset.chunks else 1
-    step = max(chunk, _SLAB_BYTES // max(1, plane * chunk) * chunk)
-    for start in range(0, dataset.shape[0], step):
-        digest.update(_little_bytes(dataset[start : start + step]))
+    for piece in iterate_voxels(dataset):
+        digest.update(_little_bytes(piece))
     return digest.hexdigest()
 
 
@@ -184,11 +181,12 @@ def _filter_name(plist: Any, index: int) -> str:
     return f"{name}:{values[0]}" if name == "deflate" else name
 
 
-def _little_bytes(value: Any) -> bytes:
+def _little_bytes(value: Any) -> memoryview | bytes:
     array = np.asarray(value)
-    if array.dtype.kind in "iuf":
-        array = array.astype(array.dtype.newbyteorder("<"), copy=False)
-    return array.tobytes()
+    if array.dtype.kind not in "iuf":
+        return array.tobytes()
+    little = np.ascontiguousarray(array.astype(array.dtype.newbyteorder("<"), copy=False))
+    return little.reshape(-1).view(np.uint8).data
 
 
 def _parse(line: bytes) -> Mapping[str, Any] | None:

@@ -21,6 +21,7 @@ from carez_desktop.domain.generation import LabelMap
 from carez_desktop.domain.geometry import VolumeGeometry
 from carez_desktop.domain.volume import Volume, VolumeKind
 from carez_desktop.errors import InputError, NotFoundError
+from carez_desktop.hdf5.chunk_decoding import read_voxels
 from carez_desktop.hdf5.object_names import is_safe_name
 from carez_desktop.hdf5.object_walk import RefusedObjectError, member
 from carez_desktop.hdf5.plain_storage import (
@@ -107,7 +108,7 @@ def read_case_volume(path: Path, case_id: str) -> Volume:
         geometry = _geometry(image.shape, facts)
         return Volume(
             volume_id=f"{path}#{case_id}",
-            array=image[()],
+            array=read_voxels(image),
             geometry=geometry,
             modality=facts["modality"],
             units=facts["units"],
@@ -231,7 +232,7 @@ def _label(name: str, dataset: h5py.Dataset) -> LabelMap:
     segments = json.loads(_text_attribute(dataset, "segments"))
     return LabelMap(
         name=name,
-        array=dataset[()],
+        array=read_voxels(dataset),
         segments={
             int(value): (code["code_value"], code["coding_scheme"], code["code_meaning"])
             for value, code in segments.items()

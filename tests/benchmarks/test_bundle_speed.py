@@ -6,6 +6,7 @@ Every ratio is measured in one run on one machine; above 1 means faster than the
 from __future__ import annotations
 
 import hashlib
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -92,7 +93,8 @@ def test_bundle_speed(tmp_path: Path, cases: list[SyntheticCase]):
     loading = _timed(lambda: read_case_volume(tmp_path / "set.h5", "case-0001"))
     mib = sum(case.volume.array.nbytes + case.labels[0].array.nbytes for case in cases) >> 20
     together = staging + assembling
-    print(f"\n{mib} MiB of voxels in {COUNT} cases")
+    busy = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
+    print(f"\n{mib} MiB of voxels in {COUNT} cases; load {busy:.1f} on {os.cpu_count()} cores")
     print(f"bare h5py writes              {bare_write:6.2f} s")
     print(f"stage {staging:.2f} s + assemble {assembling:.2f} s = {together:6.2f} s")
     print(f"  ratio to bare h5py          {bare_write / together:6.2f}  (reach 0.9, aim 1.5)")

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from carez_desktop.errors import CancelledError
-from carez_desktop.hdf5.chunk_encoding import chunk_shape, fletcher32, write_array
+from carez_desktop.hdf5.chunk_decoding import decode_chunk, iterate_voxels, read_voxels
+from carez_desktop.hdf5.chunk_encoding import chunk_shape, encode_chunk, fletcher32, write_array
 from carez_desktop.progress import CancellationFlag
 
 
@@ -23,6 +24,7 @@ def test_plain_h5py_reads_it_back(tmp_path: Path, dtype: str, shape: tuple[int, 
         image = file["image"]
         assert (image.compression, image.shuffle, image.fletcher32) == ("gzip", True, True)
         np.testing.assert_array_equal(image[()], array)
+        np.testing.assert_array_equal(read_voxels(image), array)
 
 
 @pytest.mark.parametrize("length", [1, 2, 3, 719, 720, 721, 100_003])
@@ -51,3 +53,40 @@ def test_cancelling_stops_between_chunks(tmp_path: Path):
     flag.cancel()
     with h5py.File(tmp_path / "a.h5", "w") as file, pytest.raises(CancelledError):
         write_array(file, "image", np.zeros((2, 3, 4), np.int16), cancel=flag)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"chunks": (2, 10, 7)},
+        {"chunks": (2, 33, 21), "compression": "gzip", "compression_opts": 1},
+        {"chunks": (1, 5, 21), "compression": "gzip", "shuffle": True, "fletcher32": True},
+        {"chunks": (3, 33, 21), "compression": "gzip", "shuffle": True, "fletcher32": True},
+        {},
+    ],
+)
+def test_data_that_h5py_stored_is_read_the_same(tmp_path: Path, options: dict):
+    array = np.random.default_rng(2).normal(0, 100, (7, 33, 21)).astype(np.float32)
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        data = file.create_dataset("x", data=array, **options)
+        np.testing.assert_array_equal(read_voxels(data), array)
+        assert b"".join(piece.tobytes() for piece in iterate_voxels(data)) == array.tobytes()
+
+
+def test_a_chunk_that_is_not_what_it_says_is_refused():
+    chunk = np.arange(600, dtype="<i2").reshape(2, 30, 10)
+    stored = encode_chunk(chunk)
+    np.testing.assert_array_equal(decode_chunk(stored, chunk.shape, chunk.dtype), chunk)
+    for position in range(len(stored)):
+        spoiled = bytearray(stored)
+        spoiled[position] ^= 16
+        with pytest.raises(OSError, match="checksum"):
+            decode_chunk(bytes(spoiled), chunk.shape, chunk.dtype)
+    with pytest.raises(OSError, match="size"):
+        decode_chunk(stored, (1, 30, 10), chunk.dtype)
+    with pytest.raises(OSError, match="size"):
+        decode_chunk(stored, (3, 30, 10), chunk.dtype)
+    garbage = b"not deflate"
+    sealed = garbage + fletcher32(garbage).to_bytes(4, "little")
+    with pytest.raises(OSError, match="decompressed"):
+        decode_chunk(sealed, chunk.shape, chunk.dtype)

@@ -10,6 +10,7 @@ import hashlib
 import math
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from carez_desktop.progress import (
     CancellationToken,
     ProgressReporter,
 )
+from carez_desktop.system.file_safety import storage_error
 from carez_desktop.system.memory import available_memory_mib
 
 READ_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".nhdr")
@@ -194,18 +196,35 @@ def write_volume_file(volume: Volume, path: Path) -> None:
     image.SetMetaData("Modality", volume.modality)
     part = path.with_name(f".{os.getpid()}.part-{file_stem(path)}{suffix}")
     try:
-        if not path.parent.is_dir():
-            raise FileNotFoundError(2, "its folder does not exist")
+        part.touch()  # ITK does not say why a file cannot be made; the system does
         sitk.WriteImage(image, str(part), useCompression=suffix != ".nii")
+        _check_written(part, image)
         part.replace(path)
-    except (OSError, RuntimeError) as error:
-        part.unlink(missing_ok=True)
-        reason = getattr(error, "strerror", None) or _first_line(error)
+    except OSError as error:
+        raise storage_error(error, path, "The volume cannot be written") from error
+    except RuntimeError as error:
         raise StorageError(
-            f"The volume cannot be written: {reason}",
-            subject=str(path),
-            hint="Choose a writable folder with enough space",
+            f"The volume cannot be written: {_first_line(error)}",
+            subject=str(path.parent),
+            hint="Free space on its disk, or choose another folder",
         ) from error
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
+def _check_written(part: Path, image: sitk.Image) -> None:
+    """Read a written file back: ITK reports success for one that a full disk cut short.
+
+    Raises:
+        RuntimeError: It cannot be read, or holds other voxels.
+    """
+    with part.open("rb+") as stream:
+        os.fsync(stream.fileno())
+    written = sitk.ReadImage(str(part))  # a view does not keep its image alive
+    found, expected = sitk.GetArrayViewFromImage(written), sitk.GetArrayViewFromImage(image)
+    if not np.array_equal(found, expected, equal_nan=expected.dtype.kind == "f"):
+        raise RuntimeError("the file is incomplete, as on a full disk")
 
 
 def _open(path: Path) -> sitk.ImageFileReader:

@@ -23,7 +23,7 @@ from carez_desktop.cli import (
     generation_commands,
     study_commands,
 )
-from carez_desktop.cli.console import CliState
+from carez_desktop.cli.console import CliState, show_error
 from carez_desktop.errors import CancelledError, CarezError
 
 app = typer.Typer(
@@ -133,12 +133,7 @@ def _print_error(code: str, what: str, where: str, hint: str, as_json: bool) -> 
     if as_json:
         document = {"error": {"code": code, "what": what, "where": where, "hint": hint}}
         sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
-    lines = [f"Error: {what}"]
-    if where:
-        lines.append(f"Where: {where}")
-    if hint:
-        lines.append(f"What to do: {hint}")
-    sys.stderr.write("\n".join(lines) + "\n")
+    show_error(what, where, hint)
 
 
 def _tell_crash(error: Exception, state: CliState) -> int:

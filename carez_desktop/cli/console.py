@@ -143,6 +143,16 @@ def progress_on_stderr() -> Iterator[ProgressReporter]:
         yield shown
 
 
+def show_error(what: str, where: str, hint: str) -> None:
+    """Print an error on standard error: what happened, where, what to do next."""
+    lines = [f"Error: {what}"]
+    if where:
+        lines.append(f"Where: {where}")
+    if hint:
+        lines.append(f"What to do: {hint}")
+    note("\n".join(lines))
+
+
 def show_findings(findings: Any) -> None:
     """Print findings as messages on standard error."""
     for finding in findings:

@@ -53,6 +53,8 @@ def evaluate_command(
             cancel=state.cancel,
         )
     state.emit(evaluation, lambda: _show_evaluation(evaluation))
+    if report is not None:
+        note(f"Report: {report.absolute()}")
     if evaluation.is_negative:
         raise typer.Exit(1)
 

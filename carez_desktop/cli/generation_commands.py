@@ -16,6 +16,7 @@ from carez_desktop.cli.console import (
     state_of,
     table,
 )
+from carez_desktop.domain.finding import counted
 from carez_desktop.domain.generation import GeneratorManifest
 from carez_desktop.errors import UsageError
 
@@ -158,7 +159,7 @@ def generate_command(
 
     def show() -> None:
         show_findings(made.findings)
-        say(f"{len(made.cases)} cases in {made.bundle}")
+        say(f"{counted(len(made.cases), 'case')} in {made.bundle}")
         note(
             f"Device: {made.device}; {duration_text(made.seconds_per_case)} a case. Not signed yet."
         )

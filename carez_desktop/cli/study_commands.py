@@ -11,11 +11,14 @@ from carez_desktop.cli.console import (
     note,
     progress_on_stderr,
     say,
+    show_error,
     show_findings,
     state_of,
     table,
 )
+from carez_desktop.domain.finding import counted
 from carez_desktop.domain.study import ImportReport, VolumeRecord
+from carez_desktop.errors import UnreadableFileError
 
 
 def register(app: typer.Typer) -> None:
@@ -44,16 +47,45 @@ def import_command(
         "findings": report.findings,
         "seconds": report.seconds,
     }
+    refused = _nothing_but_unreadable(report)
+    if refused:
+        document["error"] = {
+            "code": refused.code,
+            "what": refused.what,
+            "where": refused.subject,
+            "hint": refused.hint,
+        }
     state.emit(document, lambda: _show_import(report))
+    if refused:
+        show_error(refused.what, refused.subject, refused.hint)
+        raise typer.Exit(refused.exit_code)
+
+
+def _nothing_but_unreadable(report: ImportReport) -> UnreadableFileError | None:
+    """Return the error of an import that brought nothing because nothing could be read."""
+    if report.series or not report.unreadable:
+        return None
+    first, count = report.unreadable[0], len(report.unreadable)
+    what = first.reason if count == 1 else f"None of the {count} files could be read"
+    return UnreadableFileError(
+        what,
+        subject=first.path if count == 1 else f"{first.path} and {count - 1} more",
+        hint="Copy them again from their source; DICOM, NIfTI and NRRD files are read",
+    )
 
 
 def _show_import(report: ImportReport) -> None:
     show_findings(report.findings)
     for file in report.unreadable:
         note(f"not read: {file.path}: {file.reason}")
+    for record in report.series:
+        if record.refusal:
+            note(f"not a volume: {record.volume_id}: {record.refusal}")
+    if not report.series and not report.unreadable:
+        note("No images were found there. What is read: DICOM, NIfTI and NRRD files, and folders.")
     say(
-        f"{report.studies} studies, {len(report.series)} volumes, "
-        f"{len(report.unreadable)} unreadable files in {report.seconds:.1f} s"
+        f"{counted(report.studies, 'study', 'studies')}, {counted(len(report.series), 'volume')}, "
+        f"{counted(len(report.unreadable), 'unreadable file')} in {report.seconds:.1f} s"
     )
 
 

@@ -29,3 +29,8 @@ class Finding:
     code: str
     subject: str
     text: str
+
+
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """Return `1 file`, `3 files`; `plural` is for nouns that take more than an s."""
+    return f"{number} {noun if number == 1 else plural or noun + 's'}"

@@ -96,7 +96,9 @@ class ConditionSpec:
         if self.maximum is not None:
             parts.append(f"{'below' if self.exclusive_maximum else 'at most'} {self.maximum:g}")
         noun = "a whole number" if self.kind == "integer" else "a number"
-        return f"{noun} {' and '.join(parts)}".strip() + (f" ({self.unit})" if self.unit else "")
+        return f"{noun} {' and '.join(parts)}".strip() + (
+            f" ({self.unit})" if self.unit not in ("", "1") else ""
+        )
 
     def _refuse(self, value: Any, allowed: str) -> UsageError:
         return UsageError(

@@ -56,7 +56,7 @@ def freeze_cohort(
     if not _NAME.match(name):
         raise UsageError(
             "This cannot be the name of a cohort",
-            subject=name,
+            subject=name or "name",
             hint="Use letters, digits, dot, underscore and hyphen, 64 at most",
         )
     library = context.library

@@ -116,6 +116,7 @@ def generate_cohort(
 
     out = out.expanduser().absolute()
     refuse_existing(out, overwrite=overwrite)
+    chosen_device = _known_device(device or context.settings.device)
     first = GenerationOrder(generator_id, count, seed, dict(conditions or {}), tuple(sources))
     orders = _prepare(context, (first, *also))
     plan = load_coverage_plan()
@@ -132,7 +133,7 @@ def generate_cohort(
                 order=order,
                 folder=folder,
                 axes=plan.axes,
-                device=device or context.settings.device,
+                device=chosen_device,
                 progress=part,
                 cancel=cancel,
                 partial=partial,
@@ -160,6 +161,19 @@ def generate_cohort(
         seconds_per_case=sum(case.seconds for case in staged) / total,
         findings=_distinct(finding for case in staged for finding in case.findings),
     )
+
+
+def _known_device(name: str) -> str:
+    """Return the name; families that run on the processor alone would not look at it.
+
+    Raises:
+        UsageError: For another word than auto, cpu, cuda.
+    """
+    if name not in ("auto", "cpu", "cuda"):
+        raise UsageError(
+            f"There is no device {name}", subject="device", hint="Give auto, cpu or cuda"
+        )
+    return name
 
 
 def _prepare(

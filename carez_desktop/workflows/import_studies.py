@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from carez_desktop.domain.finding import Finding, Severity
+from carez_desktop.domain.finding import Finding, Severity, counted
 from carez_desktop.domain.study import ImportReport, UnreadableFile, VolumeRecord
 from carez_desktop.domain.volume import VolumeKind
 from carez_desktop.errors import CarezError, UsageError
@@ -234,6 +234,9 @@ def _findings(
             text = f"It was known with {len(known)} files and is replaced by {len(now)} others"
             findings.append(Finding(Severity.WARNING, "series_replaced", series, text))
     if unreadable:
-        text = f"{len(unreadable)} files could not be read; each is listed with its reason"
+        text = (
+            f"{counted(len(unreadable), 'file')} could not be read, each for the reason given. "
+            "Copy them again from their source; the rest was imported"
+        )
         findings.append(Finding(Severity.WARNING, "unreadable_files", "import", text))
     return tuple(findings)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from carez_desktop.domain.codec import array_digest
-from carez_desktop.domain.coverage import CoverageSubject
+from carez_desktop.domain.coverage import CoverageSubject, exclusion_of
 from carez_desktop.domain.finding import Finding
 from carez_desktop.domain.generation import (
     GenerationOrder,
@@ -135,36 +135,57 @@ def _resolve_sources(
 def _volumes_of(context: WorkflowContext, source: str, modality: str) -> tuple[str, ...]:
     try:
         record = context.library.volume(source)
-    except NotFoundError:
-        record = None
-    if record is not None:
-        _check_source(record, modality)
-        return (record.volume_id,)
+    except NotFoundError as error:
+        if context.library.volumes_of_series(source):
+            raise  # the series has several volumes, and the error names them
+        return _volumes_of_cohort(context, source, modality, error)
+    unfit = _unfit(record, modality)
+    if unfit:
+        raise InputError(
+            unfit,
+            subject=record.volume_id,
+            hint="Choose another source; carez series lists the volumes",
+        )
+    return (record.volume_id,)
+
+
+def _volumes_of_cohort(
+    context: WorkflowContext, source: str, modality: str, no_volume: NotFoundError
+) -> tuple[str, ...]:
     from carez_desktop.workflows.show_cohort import show_cohort
 
-    cohort, split = show_cohort(context, cohort=source)
+    try:
+        cohort, split = show_cohort(context, cohort=source)
+    except NotFoundError as no_cohort:
+        raise NotFoundError(
+            "No volume and no cohort has this name",
+            subject=source,
+            hint=f"{no_cohort.hint}; {no_volume.hint}",
+        ) from None
     members = [context.library.volume(member.volume_id) for member in cohort.of_split(split)]
-    fitting = [m.volume_id for m in members if m.modality == modality and not m.refusal]
+    fitting = [member.volume_id for member in members if not _unfit(member, modality)]
     if not fitting:
         raise InputError(
-            f"The cohort holds no {modality} volume", subject=source, hint="Choose another source"
+            f"None of its {len(members)} volumes can be the source of a case made from {modality}",
+            subject=source,
+            hint="Choose another cohort or split; carez cohort show lists its volumes",
         )
     return tuple(fitting)
 
 
-def _check_source(record: VolumeRecord, modality: str) -> None:
+def _unfit(record: VolumeRecord, modality: str) -> str:
+    """Say why a volume cannot be a source; "" when it can."""
     if record.modality != modality:
-        raise InputError(
-            f"The source is {record.modality}, needed is {modality}",
-            subject=record.volume_id,
-            hint="carez series lists the volumes with their modality",
-        )
+        return f"The source is {record.modality or 'of no modality'}, needed is {modality}"
     if record.kind is VolumeKind.SYNTHETIC:
-        raise InputError(
-            "The source is synthetic: synthetic cases are made from acquired data only",
-            subject=record.volume_id,
-            hint="Choose a real volume",
-        )
+        return "The source is synthetic: synthetic cases are made from acquired data only"
+    if record.refusal:
+        return f"The source is no volume: {record.refusal}"
+    if exclusion_of(record) == "localizer":
+        return "The source is a localizer, not a slice of the patient"
+    if not record.orientation:
+        return "The source has no position in the patient (image_position_patient)"
+    return ""
 
 
 def stage_cases(

@@ -72,7 +72,19 @@ class AuditLog:
 
         An edited, inserted, removed or reordered line breaks the chain; lines cut off the end are
         found through the head, which is kept apart and goes, signed, into each sealed bundle.
+
+        Raises:
+            StorageError: When the log cannot be read.
         """
+        if not self._path.exists() and not self._head_path.exists():
+            return ()
+        try:
+            with self._locked():
+                return self._verify()
+        except OSError as error:
+            raise storage_error(error, self._path, "The audit log cannot be read") from error
+
+    def _verify(self) -> tuple[Finding, ...]:
         findings: list[Finding] = []
         previous, sequence = GENESIS, 0
         for number, line in enumerate(self._lines(), start=1):

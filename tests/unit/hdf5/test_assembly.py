@@ -344,7 +344,21 @@ def test_a_read_only_disk_is_a_storage_error(tmp_path: Path, small_disk: Path):
     assert output.count("read-only") == 2
 
 
-@pytest.mark.skipif(os.name != "posix", reason="POSIX permissions")
+@pytest.mark.skipif(not shutil.which("setpriv"), reason="needs setpriv")
+def test_a_folder_without_permission_is_a_storage_error(tmp_path: Path):
+    stage_some(tmp_path / "staged", 1)
+    folder = tmp_path / "closed"
+    folder.mkdir(mode=0o555)
+    # Root ignores permissions unless it gives up the capabilities that let it.
+    prefix: tuple[str, ...] = ()
+    if os.geteuid() == 0:
+        prefix = ("setpriv", "--bounding-set=-dac_override,-dac_read_search")
+    output = _run_full(tmp_path / "staged", folder / "a.h5", "checked", prefix)
+    assert output.count(str(folder)) == 2
+    assert output.count("may write to") == 2
+    assert list(folder.iterdir()) == []
+
+
 def test_a_missing_folder_is_a_storage_error(tmp_path: Path):
     staged = stage_some(tmp_path / "staged", 1)
     with pytest.raises(StorageError, match="Create the folder"):

@@ -99,7 +99,7 @@ def _midpoints(nyquist: float) -> tuple[FloatArray, float]:
 class PatchStatistics:
     """What noise of a given filter looks like in a square patch after detrending.
 
-    A patch is detrended by a least-squares polynomial surface (of degree 2 to 4 by its side:
+    A patch is detrended by a least-squares polynomial surface (of degree 2 to 4:
     anatomy is smoother than noise), which takes some noise with it; the expected variance and
     spectrum of the rest follow exactly from the autocovariance
     C(r) = 2 pi integral NPS(f) J0(2 pi f r) f df, so that nothing has to be calibrated.
@@ -121,7 +121,8 @@ class PatchStatistics:
         # C(r) per unit variance for H: weights of NPS f df = H^2 df, normalised below.
         self._bessel = special.j0(2.0 * np.pi * np.outer(distances, frequency)) * step
         u, v = 2.0 * row / (side - 1) - 1.0, 2.0 * column / (side - 1) - 1.0
-        degree = min(4, max(2, side // 4))
+        # Patches of coarse pixels show too few waves of the noise for a higher degree.
+        degree = 2 if min(spacing_mm) > 1.5 else min(4, side // 4)
         powers = [(i, j) for i in range(degree + 1) for j in range(degree + 1 - i)]
         surface = np.stack([u**i * v**j for i, j in powers], axis=1)
         basis, _ = np.linalg.qr(surface)
@@ -141,17 +142,24 @@ class PatchStatistics:
         """Share of the variance of rounding, which is white, that detrending leaves."""
         return 1.0 - float(self._basis.shape[1]) / self.side**2
 
-    def mean_frequency(self, residuals: FloatArray, rounding_variance: float = 0.0) -> float:
-        """Return the power-weighted mean frequency in 1/mm of (n, side, side) residuals.
+    def power(self, residuals: FloatArray) -> FloatArray:
+        """Return the (n, side, side) periodograms of detrended patches."""
+        return np.asarray(np.abs(np.fft.fft2(residuals)) ** 2, dtype=np.float64)
+
+    def mean_frequency(self, power: FloatArray, rounding_variance: float = 0.0) -> float:
+        """Return the power-weighted mean frequency in 1/mm.
 
         Args:
-            residuals: Detrended patches.
+            power: (n, side, side) periodograms.
             rounding_variance: Of rounding to whole numbers (1/12), taken out of the power.
         """
-        power = np.mean(np.abs(np.fft.fft2(residuals)) ** 2, axis=0)
-        white = self._spectrum(np.eye(self.side**2) - self._basis @ self._basis.T)
-        power = np.maximum(power - rounding_variance * white, 0.0)
-        return float(np.sum(power * self._radial) / max(float(np.sum(power)), 1e-30))
+        rest = np.maximum(power.mean(axis=0) - rounding_variance * self._white, 0.0)
+        return float(np.sum(rest * self._radial) / max(float(np.sum(rest)), 1e-30))
+
+    @cached_property
+    def _white(self) -> FloatArray:
+        """Expected periodogram of detrended white noise of unit variance."""
+        return self._spectrum(np.eye(self.side**2) - self._basis @ self._basis.T)
 
     def _spectrum(self, covariance: FloatArray) -> FloatArray:
         """Return the (side, side) expected periodogram of patches of this covariance."""

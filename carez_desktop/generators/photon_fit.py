@@ -93,7 +93,7 @@ class PhotonFit:
 
 def patch_side(spacing_mm: tuple[float, float]) -> int:
     """Return the side of a patch in pixels for (row, column) spacing."""
-    return int(np.clip(round(PATCH_MM / math.sqrt(spacing_mm[0] * spacing_mm[1])), 10, 16))
+    return int(np.clip(round(PATCH_MM / math.sqrt(spacing_mm[0] * spacing_mm[1])), 12, 16))
 
 
 def find_regions(
@@ -193,10 +193,11 @@ def fit_photons(
     chosen = _lower_mode(rough, width)
     if len(chosen) < FEWEST_REGIONS:
         return _default_fit(default_photons, candidates, kernel_sharpness)
-    frequency = statistics.mean_frequency(regions.residuals[chosen], regions.rounding_variance)
+    power = statistics.power(regions.residuals)
+    frequency = statistics.mean_frequency(power[chosen], regions.rounding_variance)
     sharpness, reached = statistics.match(frequency)
     expected = statistics.expected(sharpness)
-    gain = noise_gain(sharpness, geometry) * (1000.0 / water_per_mm) ** 2 * expected.variance_share
+    gain = math.exp(_log_gain(sharpness, statistics, geometry, water_per_mm))
     log_inverse = np.log(
         _inverse_photons(
             np.maximum(variance, 1e-12) / gain,
@@ -207,7 +208,20 @@ def fit_photons(
     half = expected.freedom / 2.0
     # The logarithm of a mean square of nu degrees of freedom is low by this much on average.
     centre = float(np.mean(log_inverse[chosen])) + math.log(half) - float(special.psi(half))
-    error, spread = _uncertainty(log_inverse, rough, regions.slice_index, chosen, width)
+    # An error of the mean frequency moves the sharpness, hence the gain, hence the photons.
+    step = 0.02
+    higher, lower = (
+        (
+            _log_gain(near, statistics, geometry, water_per_mm),
+            statistics.expected(near).mean_frequency,
+        )
+        for near in (sharpness + step, sharpness - step)
+    )
+    slope = (higher[0] - lower[0]) / max(higher[1] - lower[1], 1e-9)
+    power_frequency = _FrequencyOf(statistics, power, regions.rounding_variance, slope)
+    error, spread = _uncertainty(
+        log_inverse, rough, regions.slice_index, chosen, width, power_frequency
+    )
     slices = len(np.unique(regions.slice_index[chosen]))
     reach = float(stats.t.ppf(0.975, max(slices - 1, 2))) * error
     return PhotonFit(
@@ -225,6 +239,31 @@ def fit_photons(
         method="fitted",
         filter_method="measured_texture" if reached else "limit_of_family",
     )
+
+
+def _log_gain(
+    sharpness: float,
+    statistics: PatchStatistics,
+    geometry: ParallelGeometry,
+    water_per_mm: float,
+) -> float:
+    """Return ln of the HU^2 that one unit of line integral variance leaves in a patch."""
+    gain = noise_gain(sharpness, geometry) * (1000.0 / water_per_mm) ** 2
+    return math.log(gain * statistics.expected(sharpness).variance_share)
+
+
+@dataclass(frozen=True, eq=False)
+class _FrequencyOf:
+    """Mean frequency of a choice of patches, and how the logarithm of the gain follows it."""
+
+    statistics: PatchStatistics
+    power: FloatArray
+    rounding_variance: float
+    slope: float
+
+    def at(self, chosen: npt.NDArray[np.intp]) -> float:
+        """Return the mean frequency in 1/mm of these patches."""
+        return self.statistics.mean_frequency(self.power[chosen], self.rounding_variance)
 
 
 def predicted_sd_hu(
@@ -304,6 +343,7 @@ def _uncertainty(
     groups: npt.NDArray[np.intp],
     chosen: npt.NDArray[np.intp],
     width: float,
+    texture: _FrequencyOf,
 ) -> tuple[float, float]:
     """Return the jackknife standard error of the mean logarithm, and the spread between slices.
 
@@ -315,7 +355,8 @@ def _uncertainty(
     without, single = [], []
     for name in names:
         rest = np.flatnonzero(groups != name)
-        without.append(float(np.mean(logs[rest][_lower_mode(rough[rest], width)])))
+        kept = rest[_lower_mode(rough[rest], width)]
+        without.append(float(np.mean(logs[kept])) - texture.slope * texture.at(kept))
         own = chosen[groups[chosen] == name]
         single.append(float(np.mean(logs[own])))
     count = len(names)

@@ -5,20 +5,20 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 studies="${1:-}"
 carez=.venv/bin/carez
-out="${OUT:-output}"
-name="$([ -n "$studies" ] && echo studies || echo demo)"
-home="${CAREZ_HOME:-$PWD/.carez/$name}"
+root="${CAREZ_HOME:-$PWD/.carez}"
 
 if [ -n "$studies" ]; then
-  "$carez" --home "$home" demo --studies "$studies" --out "$out/$name"
+  home="$root/studies"; out="${OUT:-output}/studies"
+  "$carez" --home "$home" demo --studies "$studies" --out "$out"
 else
-  "$carez" --home "$home" demo --out "$out/$name"
+  home="$root/demo"; out="${OUT:-output}/demo"   # the demo works in a home of its own, below the one given
+  "$carez" --home "$root" demo --out "$out"
 fi
 
 if [ -n "${DISPLAY:-}${WAYLAND_DISPLAY:-}" ]; then
-  exec "$carez" --home "$home" workstation "$out/$name/bundle.h5"
+  exec "$carez" --home "$home" workstation "$out/bundle.h5"
 fi
-echo "There is no display: the job was done without a window, and a picture of the workstation is taken instead." >&2
+echo "There is no display: the job was done without a window; now a picture of the workstation is taken." >&2
 xvfb-run --auto-servernum --server-args="-screen 0 1920x1080x24" \
-  "$carez" --home "$home" workstation "$out/$name/bundle.h5" --screenshot "$out/$name/workstation.png"
-echo "Picture of the workstation: $PWD/$out/$name/workstation.png" >&2
+  "$carez" --home "$home" workstation "$out/bundle.h5" --screenshot "$out/workstation.png"
+echo "Picture of the workstation: $out/workstation.png" >&2

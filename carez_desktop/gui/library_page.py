@@ -150,8 +150,10 @@ class LibraryPage(Page):
             from carez_desktop.workflows.simulate_studies import simulate_studies
 
             folder = context.home / _SIMULATED_FOLDER
-            simulate_studies(context, folder=folder, progress=call.progress, cancel=call.cancel)
-            return folder
+            made = simulate_studies(
+                context, folder=folder, progress=call.progress, cancel=call.cancel
+            )
+            return made.dicom_folder
 
         self._session.bridge.submit(
             "Simulate studies",

@@ -12,6 +12,8 @@ from string import Template
 from PySide6.QtGui import QColor, QFont, QIcon
 from PySide6.QtWidgets import QApplication
 
+from carez_desktop.gui.icons import glyph_icon
+
 _STYLE = """
 * { color: $text; font-size: ${body}px; }
 QWidget#window, QWidget#page, QStackedWidget, QMainWindow { background: $ground; }
@@ -186,17 +188,17 @@ def load_theme(path: Path) -> Theme:
 
 
 def apply_theme(application: QApplication, theme: Theme) -> None:
-    """Give the whole program its font and style sheet."""
+    """Give the whole program its font and style sheet; once is enough."""
+    sheet = theme.style_sheet()
+    if application.styleSheet() == sheet:
+        return
     application.setStyle("Fusion")
     font = QFont(application.font())
     font.setPixelSize(theme.size("body"))
     application.setFont(font)
-    application.setStyleSheet(theme.style_sheet())
+    application.setStyleSheet(sheet)
 
 
 def icon(theme: Theme, name: str, shade: str = "muted") -> QIcon:
     """Return an icon of the Phosphor family in a colour of the theme (`ph.folder-open`)."""
-    import qtawesome
-
-    made: QIcon = qtawesome.icon(name, color=theme.colours[shade])
-    return made
+    return glyph_icon(name, theme.colour(shade))

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import QEvent
 from PySide6.QtWidgets import QApplication
 
 from carez_desktop.gui.application import build_window, qt_application, wait_until_idle
@@ -48,6 +49,7 @@ def make_window(qapp: QApplication) -> Iterator[Callable[[Path], MainWindow]]:
         window.close()
         window.deleteLater()
     made.clear()
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
     qapp.processEvents()
     gc.collect()
     end = time.monotonic() + 5

@@ -115,7 +115,16 @@ def assemble_bundle(
         write_cards(file, cards)
         return known
 
-    return _write(out, header, fill, None, validate=validate, progress=progress, cancel=cancel)
+    return _write(
+        out,
+        header,
+        fill,
+        None,
+        overwrite=overwrite,
+        validate=validate,
+        progress=progress,
+        cancel=cancel,
+    )
 
 
 def revise_bundle(
@@ -161,7 +170,16 @@ def revise_bundle(
             write_provenance(file, document, audit_extract)
             return _digests_of_cases(file["cases"])
 
-    return _write(out, header, fill, seal, validate=True, progress=progress, cancel=cancel)
+    return _write(
+        out,
+        header,
+        fill,
+        seal,
+        overwrite=True,
+        validate=True,
+        progress=progress,
+        cancel=cancel,
+    )
 
 
 def refuse_existing(out: Path, *, overwrite: bool) -> None:
@@ -182,6 +200,7 @@ def _write(
     fill: Callable[[h5py.File], dict[str, str]],
     seal: Callable[[str], SealSignature] | None,
     *,
+    overwrite: bool,
     validate: bool,
     progress: ProgressReporter,
     cancel: CancellationToken,
@@ -203,6 +222,7 @@ def _write(
             if validate:
                 _validate(part, manifest, cancel)
             progress.report(0.95, "Writing to disk")
+            refuse_existing(out, overwrite=overwrite)  # another process may have been faster
     except (OSError, RuntimeError) as error:
         raise storage_error(error, out, _WHAT) from error
     progress.report(1.0, "Done")

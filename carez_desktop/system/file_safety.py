@@ -7,7 +7,10 @@ file say nothing there (the home folder's access list protects it instead).
 from __future__ import annotations
 
 import errno
+import glob
+import itertools
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,6 +18,8 @@ from pathlib import Path
 from carez_desktop.errors import StorageError
 
 IS_POSIX = os.name == "posix"
+_NUMBERS = itertools.count()
+_LEFT_BEHIND_S = 86400.0
 
 _REMEDIES = {
     errno.ENOSPC: "Free space on its disk, or choose another folder",
@@ -49,22 +54,49 @@ def storage_error(error: BaseException, path: Path, what: str) -> StorageError:
 
 
 def part_path(path: Path) -> Path:
-    """Return the name under which a file is written before it is renamed into place."""
-    return path.with_name(f".{path.name}.part")
+    """Return a name, of this call alone, for writing a file before it is renamed into place.
+
+    Two processes that write one target at once must not rename each other's half-written file.
+    """
+    return path.with_name(f".{path.name}.{os.getpid()}-{next(_NUMBERS)}.part")
+
+
+def is_running(process: int) -> bool:
+    """Whether a process may still be there; on Windows, where asking is not harmless, always."""
+    if not IS_POSIX:
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _remove_left_parts(path: Path) -> None:
+    """Remove what killed processes left behind of the same target."""
+    prefix = f".{path.name}."
+    for left in path.parent.glob(f"{glob.escape(prefix)}*.part"):
+        number = left.name.removeprefix(prefix).partition("-")[0]
+        with suppress(OSError):
+            old = time.time() - left.stat().st_mtime > _LEFT_BEHIND_S
+            if old or (number.isdigit() and not is_running(int(number))):
+                left.unlink()
 
 
 @contextmanager
 def atomic_output(path: Path, what: str) -> Iterator[Path]:
     """Yield a `.part` path beside the target; on success synchronise it and rename it into place.
 
-    A killed process leaves the old file or none, and at most a `.part` that the next run replaces.
+    A killed process leaves the old file or none, and at most a `.part` that the next run removes.
 
     Raises:
         StorageError: When the folder cannot be written or its disk is full.
     """
     part = part_path(path)
     try:
-        part.unlink(missing_ok=True)
+        _remove_left_parts(path)
         yield part
         with part.open("rb+") as stream:
             os.fsync(stream.fileno())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import shutil
 import tempfile
@@ -200,10 +201,12 @@ def _staging_folder(out: Path) -> Iterator[Path]:
             subject=str(out.parent),
             hint="Create it, or choose another --out",
         )
+    from carez_desktop.system.file_safety import is_running
+
     prefix = f".{out.name}{_STAGING_MARK}"
-    for left in out.parent.glob(f"{prefix}*"):
+    for left in out.parent.glob(f"{glob.escape(prefix)}*"):
         number = left.name.removeprefix(prefix).split("-")[0]
-        if number.isdigit() and not _is_running(int(number)):
+        if number.isdigit() and not is_running(int(number)):
             shutil.rmtree(left, ignore_errors=True)
     try:
         folder = Path(tempfile.mkdtemp(prefix=f"{prefix}{os.getpid()}-", dir=out.parent))
@@ -217,16 +220,6 @@ def _staging_folder(out: Path) -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _is_running(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
 
 
 def _assemble(

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import errno
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -32,6 +35,30 @@ def test_success_replaces_it(tmp_path: Path):
     with atomic_output(target, "It") as part:
         part.write_text("new")
     assert target.read_text() == "new"
+
+
+def test_two_writers_of_one_target_do_not_meet(tmp_path: Path):
+    target = tmp_path / "a[1].txt"
+    with atomic_output(target, "It") as first:
+        first.write_text("half of the fi")
+        with atomic_output(target, "It") as second:
+            second.write_text("second")
+        assert target.read_text() == "second"
+        first.write_text("first")
+    assert target.read_text() == "first"
+    assert [path.name for path in tmp_path.iterdir()] == ["a[1].txt"]
+
+
+def test_what_a_dead_process_left_is_removed_but_a_living_one_keeps_its_own(tmp_path: Path):
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    left = tmp_path / f".a.txt.{dead.pid}-0.part"
+    kept = tmp_path / f".a.txt.{os.getppid()}-0.part"
+    left.write_text("")
+    kept.write_text("")
+    with atomic_output(tmp_path / "a.txt", "It") as part:
+        part.write_text("new")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [kept.name, "a.txt"]
 
 
 def test_a_missing_folder_is_a_storage_error(tmp_path: Path):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -30,13 +31,19 @@ def workstation(
 def main() -> None:
     """Run `carez`."""
     install_network_guard()
-    sys.exit(run())
+    _leave(run())
 
 
 def main_workstation() -> None:
     """Run `carez-desktop`: the workstation with the paths given."""
     install_network_guard()
-    sys.exit(run(["workstation", *sys.argv[1:]]))
+    _leave(run(["workstation", *sys.argv[1:]]))
+
+
+def _leave(code: int) -> NoReturn:
+    """End with the exit code, which a late Ctrl+C may no longer change."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.exit(code)
 
 
 if __name__ == "__main__":

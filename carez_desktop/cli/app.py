@@ -77,6 +77,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
     previous = _cancel_on_signal(state)
     try:
         result = app(args=given, obj=state, standalone_mode=False)
+        if result == CancelledError.exit_code:  # what Typer makes of the second Ctrl+C
+            return _tell_cancelled(state)
         return result if isinstance(result, int) else 0
     except CarezError as error:
         return _tell(error, state.as_json or "--json" in given)
@@ -85,9 +87,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except TyperException as error:
         return _tell_usage(error, "--json" in given)
     except (typer.Abort, KeyboardInterrupt):
-        return _tell(
-            CancelledError("Cancelled", hint="Nothing half-written was left behind"), state.as_json
-        )
+        return _tell_cancelled(state)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
@@ -116,6 +116,11 @@ def _cancel_on_signal(state: CliState) -> dict[int, Any]:
 def _tell(error: CarezError, as_json: bool) -> int:
     _print_error(error.code, error.what, error.subject, error.hint, as_json)
     return error.exit_code
+
+
+def _tell_cancelled(state: CliState) -> int:
+    hint = "Nothing half-written was left behind"
+    return _tell(CancelledError("Cancelled", hint=hint), state.as_json)
 
 
 def _tell_usage(error: TyperException, as_json: bool) -> int:

@@ -41,6 +41,13 @@ class Outcome:
             assert part in self.err, said
         return self
 
+    def refuses_to_go_on(self) -> Outcome:
+        """Check that it was stopped by a person: exit code 130 and no traceback."""
+        assert self.code == 130, self.out + self.err
+        assert "Traceback" not in self.out + self.err
+        assert "Error: Cancelled" in self.err
+        return self
+
     def does(self, *words: str) -> Outcome:
         """Check that it succeeded and that a person reads these words."""
         said = self.out + self.err

@@ -14,6 +14,7 @@ from carez_desktop.domain.finding import Finding, Severity
 from carez_desktop.domain.generation import GenerationOrder
 from carez_desktop.domain.pilot import PilotResult
 from carez_desktop.domain.study import ImportReport
+from carez_desktop.domain.volume import VolumeKind
 from carez_desktop.errors import InputError, NotFoundError
 from carez_desktop.progress import (
     IGNORE,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from carez_desktop.workflows.train_arms import Truth
 
 COHORT = "demo"
-PATIENTS = 14
+PATIENTS = 20
 SEED = 7
 FLOW_ORDER = GenerationOrder("hippocampus-flow", 4, SEED)
 _SIMULATED = (
@@ -153,10 +154,14 @@ def _on_given(
         progress=PartProgress(progress, 0.0, 0.1, "importing: "),
         cancel=cancel,
     )
-    usable = [record.volume_id for record in report.series if not record.refusal]
+    usable = [
+        record.volume_id
+        for record in report.series
+        if record.kind is VolumeKind.REAL and not record.refusal
+    ]
     if not usable:
         raise InputError(
-            f"No volume can be used: {len(report.series)} found, "
+            f"No real volume can be used: {len(report.series)} found in all, "
             f"{len(report.unreadable)} files unreadable",
             subject=str(studies),
             hint="carez series says of each why it does not open; choose another folder",

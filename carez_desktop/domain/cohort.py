@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from carez_desktop.domain.codec import digest_of
 from carez_desktop.domain.study import VolumeRecord
@@ -111,3 +111,27 @@ def split_by_patient(
         )
         for record in records
     )
+
+
+def with_validation(cohort: Cohort, tested: Collection[str]) -> Cohort:
+    """Give a cohort without validation patients some, and leave any other as it is.
+
+    They are the test patients of whom nothing is tested (they lie outside the cell that a pilot
+    fills), and the last of three or more training patients; each with all volumes.
+
+    Args:
+        cohort: With a patient-level split.
+        tested: Volume ids that will be tested on.
+    """
+    if cohort.of_split("validation"):
+        return cohort
+    busy = {member.patient_id for member in cohort.members if member.volume_id in tested}
+    moved = {member.patient_id for member in cohort.of_split("test")} - busy
+    training = sorted({member.patient_id for member in cohort.of_split("train")})
+    if len(training) >= len(SPLITS):
+        moved.add(training[-1])
+    members = tuple(
+        replace(member, split="validation") if member.patient_id in moved else member
+        for member in cohort.members
+    )
+    return replace(cohort, members=members)

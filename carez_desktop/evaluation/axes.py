@@ -6,6 +6,7 @@ judge; the measurements of the others stand beside it with the generator's name.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -371,7 +372,10 @@ def traceability_axis(evidence: Evidence, plan: EvaluationPlan) -> AxisResult:
             f"{len(evidence.outcomes)} of {len(evidence.cases)} cases made again from their "
             "records and compared bit by bit"
         ),
-        details={"rerun": len(evidence.outcomes), "cases": len(evidence.cases)},
+        details={
+            "cases": len(evidence.cases),
+            "outcomes": dict(sorted(Counter(evidence.outcomes).items())),
+        },
     )
 
 

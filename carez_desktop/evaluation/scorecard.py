@@ -45,7 +45,7 @@ def judge_measurement(measurement: Measurement, margin: Margin) -> tuple[Verdict
             f"{name}: n = {measurement.n} is below the {margin.minimum_n} that the plan asks for",
         )
     if measurement.interval is None and measurement.reason:
-        return Verdict.NOT_EVALUABLE, f"{name}: no interval ({measurement.reason})"
+        return Verdict.NOT_EVALUABLE, f"{name}: {measurement.reason}"
     low, high = measurement.interval or (measurement.value, measurement.value)
     floor = float("-inf") if margin.low is None else margin.low
     ceiling = float("inf") if margin.high is None else margin.high

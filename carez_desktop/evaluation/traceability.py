@@ -12,6 +12,7 @@ from carez_desktop.evaluation.scorecard import missing
 
 IDENTICAL = "identical"
 WITHIN_TOLERANCE = "within_tolerance"
+NOT_HERE = ("source_missing", "package_missing")
 
 
 def _holds(record: Mapping[str, Any], wanted: str) -> bool:
@@ -64,15 +65,22 @@ def traceability_measurements(
                 reference=1.0,
             )
         )
+        absent = sum(outcome in NOT_HERE for outcome in outcomes)
         found.append(
             Measurement(
-                "not_regenerated",
-                float(other),
+                "differing_cases",
+                None if absent == len(outcomes) else float(other - absent),
                 None,
-                len(outcomes),
+                len(outcomes) - absent,
                 unit="cases",
-                method="Cases that came out different, or whose source or package is not here",
+                method="Cases that came out different beyond the package's tolerance",
                 reference=0.0,
+                reason=(
+                    f"{absent} of {len(outcomes)} could not be made again: source or package is "
+                    "not here as it was"
+                    if absent and other == absent
+                    else ""
+                ),
             )
         )
     else:

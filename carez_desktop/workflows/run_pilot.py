@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from carez_desktop.domain.bundle import BundleVerdict
-from carez_desktop.domain.cohort import Cohort
+from carez_desktop.domain.cohort import Cohort, with_validation
 from carez_desktop.domain.evaluation import Axis, Evaluation, Measurement
 from carez_desktop.domain.generation import GenerationOrder
 from carez_desktop.domain.pilot import PilotGap, PilotResult
@@ -45,7 +45,7 @@ class PilotStart:
     Attributes:
         plan: With its `pilot` part.
         pilot: That part.
-        cohort: Frozen, with its split.
+        cohort: Frozen, with its split; validation patients are set apart where it had none.
         reference: `NAME` of the cohort.
         statements: What its reader has to know from the start.
     """
@@ -182,6 +182,7 @@ def begin(
         frozen = freeze_cohort(
             context, name="pilot", search="", seed=loaded.pilot.seed, cancel=cancel
         )
+    frozen = with_validation(frozen, _tested(context, frozen, loaded.pilot))
     statements = []
     if context.library.simulated_stand_in:
         statements.append(
@@ -194,6 +195,19 @@ def begin(
             "so nothing could be held out."
         )
     return PilotStart(loaded, loaded.pilot, frozen, frozen.name, tuple(statements))
+
+
+def _tested(context: WorkflowContext, cohort: Cohort, pilot: PilotPlan) -> set[str]:
+    """Return the test volumes in the cell that the pilot fills."""
+    from carez_desktop.workflows._coverage_plan_file import load_coverage_plan
+
+    axes = load_coverage_plan().axes
+    cell = dict(pilot.gap)
+    return {
+        member.volume_id
+        for member in cohort.of_split("test")
+        if _in_cell(context.library.volume(member.volume_id), cell, axes)
+    }
 
 
 def find_gap(

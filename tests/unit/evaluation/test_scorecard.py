@@ -99,5 +99,10 @@ def test_traceability_counts_identical_and_complete() -> None:
     assert other.value == 0.0
     assert complete.value == 0.5
     assert complete.method.endswith("missing: digest")
+    mixed = ["identical", "different", "package_missing"]
+    assert traceability_measurements(mixed, [], _plan(), required=())[1].value == 1.0
+    gone = traceability_measurements(["source_missing"] * 2, [], _plan(), required=())[1]
+    assert gone.value is None
+    assert "2 of 2 could not be made again" in gone.reason
     none = traceability_measurements([], [], _plan(), required=())
     assert none[0].value is None

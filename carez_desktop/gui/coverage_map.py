@@ -35,6 +35,7 @@ class CoverageMap(QWidget):
         self._columns: CoverageAxis | None = None
         self._cells: dict[tuple[str, str], CoverageCell] = {}
         self._chosen: tuple[str, str] | None = None
+        self._chosen_row = ""
         self._most = 1
         self.setMinimumSize(420, 240)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
@@ -58,8 +59,10 @@ class CoverageMap(QWidget):
         """Mark the cell of two levels by axis name, if it is on this map."""
         if self._rows is None or self._columns is None:
             return
-        key = (levels.get(self._rows.name, ""), levels.get(self._columns.name, ""))
+        row = levels.get(self._rows.name, "")
+        key = (row, levels.get(self._columns.name, ""))
         self._chosen = key if key in self._cells else None
+        self._chosen_row = row if len(levels) == 1 and row in self._rows.levels else ""
         self.update()
 
     @property
@@ -99,6 +102,12 @@ class CoverageMap(QWidget):
                 if cell is not None:
                     chosen = self._chosen == (down, across)
                     self._paint_cell(painter, self._box(row, column), cell, chosen=chosen)
+        if self._chosen_row:
+            row = self._rows.levels.index(self._chosen_row)
+            whole = self._box(row, 0).united(self._box(row, len(self._columns.levels) - 1))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.setPen(QPen(self._theme.colour("accent"), 2.0))
+            painter.drawRect(whole.adjusted(1, 1, -1, -1))
         self._paint_legend(painter)
 
     def _paint_heads(self, painter: QPainter, rows: CoverageAxis, columns: CoverageAxis) -> None:
@@ -128,7 +137,7 @@ class CoverageMap(QWidget):
         painter.setPen(Qt.PenStyle.NoPen)
         if cell.patients:
             # The lowest tenth of the scale is too dark to tell from the ground.
-            fill = self._theme.magnitude(0.12 + 0.88 * cell.patients / self._most)
+            fill = self._theme.magnitude(0.12 + 0.73 * cell.patients / self._most)
             painter.setBrush(fill)
             painter.drawRect(box)
             ink = self._theme.readable_on(fill)

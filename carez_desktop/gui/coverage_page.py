@@ -196,11 +196,13 @@ class CoveragePage(Page):
             return
         gap = self._gaps[row]
         levels = gap.cell
-        if len(levels) >= 2:
-            first, second = list(levels)[:2]
-            self.rows.setCurrentIndex(self.rows.findData(first))
-            self.columns.setCurrentIndex(self.columns.findData(second))
-            self._show_axes()
+        names = list(levels)
+        across = names[1] if len(names) > 1 else self.columns.currentData()
+        if across == names[0]:
+            across = self.rows.currentData()
+        self.rows.setCurrentIndex(self.rows.findData(names[0]))
+        self.columns.setCurrentIndex(self.columns.findData(across))
+        self._show_axes()
         self.map.choose(levels)
         self.cell.setText(self._gap_text(gap))
 
@@ -209,12 +211,13 @@ class CoveragePage(Page):
 
 
 def first_pair(matrix: CoverageMatrix) -> tuple[str, str]:
-    """Return the two axes to show first: those of the first gap that has two, else the first."""
+    """Return the two axes to show first: of the first gap between two that have a choice."""
+    rich = [axis.name for axis in matrix.axes if len(axis.levels) > 1]
     for gap in matrix.gaps:
-        names = list(gap.cell)
-        if len(names) >= 2:
+        names = [name for name in gap.cell if name in rich]
+        if len(names) > 1:
             return (names[0], names[1])
-    names = [axis.name for axis in matrix.axes]
+    names = rich if len(rich) > 1 else [axis.name for axis in matrix.axes]
     return (names[0], names[1 if len(names) > 1 else 0])
 
 

@@ -38,7 +38,7 @@ class EvaluationTable(QTreeWidget):
         for column in (1, 2, 3, 4):
             self.headerItem().setTextAlignment(column, right)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        for column, width in ((1, 104), (2, 130), (3, 52), (4, 110), (5, 170)):
+        for column, width in ((1, 104), (2, 146), (3, 64), (4, 110), (5, 170)):
             header.resizeSection(column, width)
         self.itemSelectionChanged.connect(self._tell)
 

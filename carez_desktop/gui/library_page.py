@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from PySide6.QtCore import Qt, QTimer
@@ -13,7 +14,7 @@ from carez_desktop.domain.study import AttributeValue, ImportReport, VolumeRecor
 from carez_desktop.domain.volume import VolumeKind
 from carez_desktop.errors import CarezError
 from carez_desktop.gui.job_bridge import JobCall
-from carez_desktop.gui.library_tree import LibraryTree
+from carez_desktop.gui.library_tree import LibraryTree, kind_text
 from carez_desktop.gui.page_parts import (
     ElidedLabel,
     EmptyState,
@@ -29,6 +30,14 @@ _TYPING_MILLISECONDS = 150
 _SIMULATED_FOLDER = "simulated_studies"
 
 
+@dataclass(frozen=True, eq=False)
+class _Listing:
+    records: tuple[VolumeRecord, ...]
+    pictures: dict[str, bytes]
+    search: str
+    stand_in: bool
+
+
 class LibraryPage(Page):
     """Everything that was imported into this home."""
 
@@ -39,10 +48,11 @@ class LibraryPage(Page):
         self._records: tuple[VolumeRecord, ...] = ()
         self._by_id: dict[str, VolumeRecord] = {}
         self._pictures: dict[str, bytes] = {}
+        self._stand_in = False
         self.search = QLineEdit()
-        self.search.setPlaceholderText("Search patient, series, manufacturer, date…")
+        self.search.setPlaceholderText("Search patient, series, date…")
         self.search.setClearButtonEnabled(True)
-        self.search.setFixedWidth(320)
+        self.search.setFixedWidth(260)
         self._typing = QTimer(self)
         self._typing.setSingleShot(True)
         self._typing.setInterval(_TYPING_MILLISECONDS)
@@ -85,34 +95,37 @@ class LibraryPage(Page):
         """List the library by what stands in the search field."""
         context, search = self._session.context, self.search.text().strip()
 
-        def work(_: JobCall) -> tuple[tuple[VolumeRecord, ...], dict[str, bytes]]:
+        def work(_: JobCall) -> _Listing:
+            from carez_desktop.workflows.describe_library import describe_library
             from carez_desktop.workflows.list_volumes import list_volumes
             from carez_desktop.workflows.read_thumbnails import read_thumbnails
 
             records = list_volumes(context, search=search)
             ids = [record.volume_id for record in records]
-            return records, read_thumbnails(context, volume_ids=ids)
+            pictures = read_thumbnails(context, volume_ids=ids)
+            return _Listing(records, pictures, search, describe_library(context).stand_in)
 
         self._session.bridge.submit(
             "List the library",
             work,
             key="library.list",
             visible=False,
-            on_result=lambda found: self._show(found[0], found[1], search),
+            on_result=self._show,
             on_error=self.message.show_error,
         )
 
-    def _show(
-        self, records: tuple[VolumeRecord, ...], pictures: dict[str, bytes], search: str
-    ) -> None:
+    def _show(self, listing: _Listing) -> None:
+        records = listing.records
+        self._stand_in = listing.stand_in
         self._records = records
         self._by_id = {record.volume_id: record for record in records}
-        self._pictures = pictures
-        self.tree.show_records(records)
-        self.tree.set_thumbnails(pictures.items())
-        self._stack.setCurrentIndex(1 if records or search else 0)
+        self._pictures = listing.pictures
+        self.tree.show_records(records, stand_in=listing.stand_in)
+        self.tree.set_thumbnails(listing.pictures.items())
+        self._stack.setCurrentIndex(1 if records or listing.search else 0)
         patients = len({record.patient_id for record in records})
-        self.title.setText(f"Library   {len(records)} series, {patients} patients")
+        note = " (simulated)" if listing.stand_in else ""
+        self.title.setText(f"Library   {len(records)} series, {patients} patients{note}")
         self._show_details(self.tree.selected_ids())
 
     # -- importing -----------------------------------------------------------------------------
@@ -249,7 +262,7 @@ class LibraryPage(Page):
         self.panel.addWidget(ElidedLabel(record.description or "Series", "section"))
         table = QGridLayout()
         table.setColumnStretch(1, 1)
-        for row, (title, value) in enumerate(details(record)):
+        for row, (title, value) in enumerate(details(record, stand_in=self._stand_in)):
             table.addWidget(words(title, "label"), row, 0)
             table.addWidget(ElidedLabel(value), row, 1)
         self.panel.addLayout(table)
@@ -276,11 +289,11 @@ def import_text(report: ImportReport) -> str:
     return text
 
 
-def details(record: VolumeRecord) -> tuple[tuple[str, str], ...]:
+def details(record: VolumeRecord, *, stand_in: bool) -> tuple[tuple[str, str], ...]:
     """Return what the panel says of a volume: title and value."""
     known = record.attributes
     rows = (
-        ("Modality, kind", f"{record.modality}, {record.kind.value}"),
+        ("Modality, kind", f"{record.modality}, {kind_text(record, stand_in=stand_in)}"),
         ("Voxels", size_text(record.shape)),
         ("Spacing, mm", spacing_text(record.spacing_mm)),
         ("Orientation", record.orientation),

@@ -16,7 +16,7 @@ from carez_desktop.rendering.annotations_text import size_text, spacing_text
 VOLUME_ID_ROLE = int(Qt.ItemDataRole.UserRole) + 1
 COLUMNS = ("Patient, study, series", "Modality", "Voxels", "Spacing, mm", "Kind", "Findings")
 _THUMBNAIL = 40
-_WIDTHS = (80, 130, 150, 90, 150)
+_WIDTHS = (70, 124, 150, 84, 104)
 
 
 class LibraryTree(QTreeView):
@@ -35,6 +35,7 @@ class LibraryTree(QTreeView):
         super().__init__()
         self._theme = theme
         self._rows: dict[str, QStandardItem] = {}
+        self._stand_in = False
         self._model = QStandardItemModel(0, len(COLUMNS), self)
         self._model.setHorizontalHeaderLabels(list(COLUMNS))
         self.setModel(self._model)
@@ -52,8 +53,14 @@ class LibraryTree(QTreeView):
         self.doubleClicked.connect(self._open_index)
         self.selectionModel().selectionChanged.connect(self._tell_chosen)
 
-    def show_records(self, records: Sequence[VolumeRecord]) -> None:
-        """Show volumes, grouped by patient and study; what was selected stays selected."""
+    def show_records(self, records: Sequence[VolumeRecord], *, stand_in: bool = False) -> None:
+        """Show volumes, grouped by patient and study; what was selected stays selected.
+
+        Args:
+            records: Volumes in the order of the library.
+            stand_in: What counts as real here is simulated, and is called so.
+        """
+        self._stand_in = stand_in
         selected = set(self.selected_ids())
         self._model.removeRows(0, self._model.rowCount())
         self._rows.clear()
@@ -140,15 +147,22 @@ class LibraryTree(QTreeView):
             QStandardItem(record.modality),
             QStandardItem(size_text(record.shape)),
             QStandardItem(spacing_text(record.spacing_mm)),
-            QStandardItem(record.kind.value),
+            QStandardItem(kind_text(record, stand_in=self._stand_in)),
             QStandardItem(_finding_text(record)),
         ]
-        if record.kind is VolumeKind.SYNTHETIC:
+        if self._stand_in or record.kind is VolumeKind.SYNTHETIC:
             cells[4].setForeground(self._theme.colour("synthetic"))
         if record.refusal:
             cells[5].setForeground(self._theme.colour("caution"))
             cells[5].setToolTip(record.refusal)
         return cells
+
+
+def kind_text(record: VolumeRecord, *, stand_in: bool) -> str:
+    """Name the kind; a simulated study that plays real is never called real."""
+    if stand_in and record.kind is VolumeKind.REAL:
+        return "simulated"
+    return record.kind.value
 
 
 def _blanks() -> list[QStandardItem]:

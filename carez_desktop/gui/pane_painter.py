@@ -6,7 +6,7 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen
 
 from carez_desktop.gui.theme import Theme
-from carez_desktop.rendering.annotations import PaneAnnotations, PlaneLine
+from carez_desktop.rendering.annotations import SYNTHETIC_BADGE, PaneAnnotations, PlaneLine
 
 _SMALL_PANE = 340
 _CORNER = 16
@@ -131,12 +131,15 @@ class PanePainter:
         height = metrics.height() + 4
         box = QRectF(self._width - self._margin - width, self._margin, width, height)
         self._painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
-        self._painter.setPen(Qt.PenStyle.NoPen)
-        self._painter.setBrush(self._theme.colour("synthetic"))
+        # Filled for a synthetic volume, outlined for a phantom that plays the part of a real one.
+        is_filled = words == SYNTHETIC_BADGE
+        fill, ink = ("synthetic", "synthetic_text") if is_filled else ("canvas", "synthetic")
+        self._painter.setPen(QPen(self._theme.colour("synthetic"), 1.0))
+        self._painter.setBrush(self._theme.colour(fill))
         radius = self._theme.size("radius")
         self._painter.drawRoundedRect(box, radius, radius)
         self._painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
-        self._painter.setPen(self._theme.colour("synthetic_text"))
+        self._painter.setPen(self._theme.colour(ink))
         self._painter.drawText(box, Qt.AlignmentFlag.AlignCenter, words)
         self._painter.setFont(plain)
         return width

@@ -34,6 +34,9 @@ QLabel#good { color: $good; font-weight: 600; }
 QLabel#bad { color: $bad; font-weight: 600; }
 QLabel#badge { background: $synthetic; color: $synthetic_text; font-size: ${label}px;
   font-weight: 700; border-radius: ${radius}px; padding: 1px ${space_2}px; }
+QLabel#stand_in_badge { background: $canvas; color: $synthetic; font-size: ${label}px;
+  font-weight: 700; border: 1px solid $synthetic; border-radius: ${radius}px;
+  padding: 1px ${space_2}px; }
 QFrame#error_bar { background: $raised; border-left: 3px solid $bad; }
 QFrame#notice_bar { background: $raised; border-left: 3px solid $accent; }
 QToolButton#rail_button { border: none; border-left: 3px solid transparent; color: $muted;

@@ -35,6 +35,7 @@ class LoadedVolumes:
     right: Volume | None
     same_space: bool = False
     order: tuple[str, ...] = ()
+    stand_in: bool = False
 
 
 class ViewPage(Page):
@@ -80,6 +81,7 @@ class ViewPage(Page):
 
         A case of a bundle opens beside its source where this site has it.
         """
+        from carez_desktop.workflows.describe_library import describe_library
         from carez_desktop.workflows.find_case_source import find_case_source
         from carez_desktop.workflows.list_volumes import list_volumes
         from carez_desktop.workflows.load_volume import load_volume
@@ -98,25 +100,50 @@ class ViewPage(Page):
                 rest = PartProgress(call.progress, 0.5, 1.0)
                 right = load_volume(context, volume_id=other, progress=rest, cancel=call.cancel)
             order = tuple(r.volume_id for r in list_volumes(context) if not r.refusal)
-            return LoadedVolumes(left, right, bool(source) and other == source, order)
+            return LoadedVolumes(
+                left,
+                right,
+                same_space=bool(source) and other == source,
+                order=order,
+                stand_in=describe_library(context).stand_in,
+            )
 
         def loaded(volumes: LoadedVolumes) -> None:
             self._shown = (first, second)
             self._order = volumes.order
-            self.show_volumes(volumes.left, volumes.right, same_space=volumes.same_space)
+            self.show_volumes(
+                volumes.left,
+                volumes.right,
+                same_space=volumes.same_space,
+                stand_in=volumes.stand_in,
+            )
 
         self._session.bridge.submit(
             "Load volume", work, key="view.load", on_result=loaded, on_error=self._failed
         )
 
     def show_volumes(
-        self, left: Volume, right: Volume | None = None, *, same_space: bool = False
+        self,
+        left: Volume,
+        right: Volume | None = None,
+        *,
+        same_space: bool = False,
+        stand_in: bool = False,
     ) -> None:
-        """Show one volume in three planes, or a real one beside a synthetic one."""
+        """Show one volume in three planes, or a real one beside a synthetic one.
+
+        Args:
+            left: The volume, or one of two.
+            right: The other one.
+            same_space: One was made from the other, so that their positions are the same.
+            stand_in: Volumes that count as real are simulated.
+        """
         if right is not None:
             left, right = order_for_comparison(left, right)
         comparison = Comparison(
-            Layer(left), Layer(right) if right is not None else None, same_space=same_space
+            Layer(left, stand_in=stand_in),
+            Layer(right, stand_in=stand_in) if right is not None else None,
+            same_space=same_space,
         )
         self._cine.stop()
         self.grid.show_comparison(comparison)
@@ -149,7 +176,8 @@ class ViewPage(Page):
         comparison = self.grid.comparison
         if comparison is not None:
             self._shown = (self._shown[0], "")
-            self.show_volumes(comparison.left.volume)
+            left = comparison.left
+            self.show_volumes(left.volume, stand_in=left.is_stand_in)
 
     # -- layout --------------------------------------------------------------------------------
 

@@ -16,9 +16,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from carez_desktop.domain.volume import Volume
 from carez_desktop.gui.page_parts import ElidedLabel, button, clear_layout, separator, words
 from carez_desktop.gui.theme import Theme
+from carez_desktop.rendering.annotations import badge_of
 from carez_desktop.rendering.annotations_text import size_text, spacing_text
 from carez_desktop.workspace.comparison import Comparison
 from carez_desktop.workspace.display_window import DisplayWindow
@@ -210,12 +210,12 @@ class ViewPanel(QWidget):
         column.setSpacing(self._theme.size("space_1"))
         head = QHBoxLayout()
         head.addWidget(ElidedLabel(layer.title), 1)
-        if layer.is_synthetic:
-            badge = QLabel("SYNTHETIC")
-            badge.setObjectName("badge")
+        if badge_of(layer):
+            badge = QLabel(badge_of(layer))
+            badge.setObjectName("badge" if layer.is_synthetic else "stand_in_badge")
             head.addWidget(badge, 0, Qt.AlignmentFlag.AlignTop)
         column.addLayout(head)
-        for line in facts(layer.volume):
+        for line in facts(layer):
             column.addWidget(words(line, "label", wrap=True))
         for finding in layer.volume.findings:
             role = "label" if finding.severity == "info" else "caution"
@@ -232,10 +232,11 @@ def _number(text: str) -> float | None:
     return value if abs(value) < float("inf") else None
 
 
-def facts(volume: Volume) -> tuple[str, ...]:
-    """Describe a volume in lines: kind, grid, spacing, orientation, units."""
+def facts(layer: Layer) -> tuple[str, ...]:
+    """Describe a volume in lines: kind and units, grid, spacing."""
+    volume = layer.volume
     return (
-        f"{volume.modality}, {volume.kind.value}, values in {volume.units}",
+        f"{volume.modality}, {layer.kind_text}, values in {volume.units}",
         f"{size_text(volume.geometry.shape)} voxels",
         f"{spacing_text(volume.geometry.spacing_mm)} mm",
     )

@@ -12,6 +12,7 @@ from carez_desktop.workspace.layer import Layer
 from carez_desktop.workspace.viewport import Plane, Viewport
 
 SYNTHETIC_BADGE = "SYNTHETIC"
+STAND_IN_BADGE = "SIMULATED"
 _RULER_LENGTHS_MM = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 _RULER_SHARE = 0.3
 
@@ -55,7 +56,7 @@ class PaneAnnotations:
     """Everything written over one pane.
 
     Attributes:
-        badge: `SYNTHETIC`, or "".
+        badge: `SYNTHETIC`; `SIMULATED` for a phantom that plays real; "" for a real volume.
         cursor: Logical pixel of the crosshair.
         pixels_per_voxel: Magnification of the in-plane voxels.
     """
@@ -123,6 +124,13 @@ def value_text(volume: Volume, point_lps: FloatArray) -> str:
     return f"{value:g}{unit}" if volume.array.dtype.kind != "f" else f"{value:.4g}{unit}"
 
 
+def badge_of(layer: Layer) -> str:
+    """Return the badge that a pane must carry; "" for none."""
+    if layer.is_synthetic:
+        return SYNTHETIC_BADGE
+    return STAND_IN_BADGE if layer.is_stand_in else ""
+
+
 def annotate(viewport: Viewport, layer: Layer) -> PaneAnnotations:
     """Return what to write over a pane."""
     volume = layer.volume
@@ -142,8 +150,8 @@ def annotate(viewport: Viewport, layer: Layer) -> PaneAnnotations:
         ruler=ruler(viewport),
         lines=plane_lines(viewport),
         cursor=viewport.lps_to_pixel(viewport.cursor_lps),
-        badge=SYNTHETIC_BADGE if layer.is_synthetic else "",
-        top_left=(layer.title, plane if layer.is_synthetic else f"{plane}, {volume.kind.value}"),
+        badge=badge_of(layer),
+        top_left=(layer.title, plane if badge_of(layer) else f"{plane}, {layer.kind_text}"),
         bottom_left=tuple(line for line in bottom_left if line),
         bottom_right=(
             size_text(geometry.shape),

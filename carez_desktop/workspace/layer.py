@@ -22,13 +22,21 @@ class Layer:
     Attributes:
         volume: The voxels; never changed here.
         title: Words for lists and panes.
+        is_stand_in: Simulated, and never to be taken for a patient.
     """
 
     changed: ClassVar[Signal] = Signal()
 
-    def __init__(self, volume: Volume, *, title: str = "") -> None:
-        """Show the volume with its own window."""
+    def __init__(self, volume: Volume, *, title: str = "", stand_in: bool = False) -> None:
+        """Show the volume with its own window.
+
+        Args:
+            volume: What to show.
+            title: Words for lists and panes; "" takes the volume's own description.
+            stand_in: It is simulated and plays the part of a real volume here.
+        """
         self.volume = volume
+        self.is_stand_in = stand_in and volume.kind is VolumeKind.REAL
         self.title = title or describe(volume)
         self._initial = initial_window(volume)
         self._window = self._initial
@@ -40,6 +48,11 @@ class Layer:
     def is_synthetic(self) -> bool:
         """Whether the pane must carry the SYNTHETIC badge."""
         return self.volume.kind is VolumeKind.SYNTHETIC
+
+    @property
+    def kind_text(self) -> str:
+        """What the volume is, in one word; a stand-in is never called real."""
+        return "simulated" if self.is_stand_in else self.volume.kind.value
 
     @property
     def window(self) -> DisplayWindow:

@@ -30,6 +30,7 @@ def test_import_fills_the_tree_with_thumbnails(filled: MainWindow) -> None:
     assert "3 series of 3 studies" in page.message.text
     assert len(page._pictures) == 3
     assert page.tree.model().rowCount() == 3
+    assert "simulated" in page.title.full_text
 
 
 def test_search_narrows_as_one_types(filled: MainWindow, qtbot: QtBot) -> None:

@@ -87,6 +87,13 @@ def test_ruler_is_true_and_fits() -> None:
     assert (shown.length_mm, shown.length_pixels, shown.label) == (20.0, 40.0, "2 cm")
 
 
+def test_a_phantom_that_plays_real_is_called_simulated() -> None:
+    volume = analytic_volume("axial")
+    note = annotate(Viewport(Plane.AXIAL, volume.geometry), Layer(volume, stand_in=True))
+    assert note.badge == "SIMULATED"
+    assert "real" not in " ".join(note.top_left)
+
+
 def test_badge_is_on_synthetic_volumes_only() -> None:
     for kind, badge in ((VolumeKind.SYNTHETIC, "SYNTHETIC"), (VolumeKind.REAL, "")):
         volume = analytic_volume("axial", kind=kind)

@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from carez_desktop.cli.console import note, progress_on_stderr, say, show_findings, state_of
+from carez_desktop.cli.console import (
+    note,
+    progress_on_stderr,
+    say,
+    show_findings,
+    size_text,
+    state_of,
+    table,
+)
+from carez_desktop.domain.finding import counted
 
 bundle_app = typer.Typer(no_args_is_help=True, help="Seal, verify, inspect and regenerate bundles.")
 audit_app = typer.Typer(no_args_is_help=True, help="The hash-chained audit log.")
 
+_ANATOMY = {
+    "unconditional": "nobody's",
+    "simulated_label": "a simulated label map's",
+    "real_label": "a patient's label map",
+    "image_conditioned": "a patient's",
+}
 BundleFile = Annotated[Path, typer.Argument(help="A bundle, FILE.h5.")]
 
 
@@ -62,15 +77,51 @@ def inspect_command(context: typer.Context, bundle: BundleFile) -> None:
 
     facts = inspect_bundle(state.open_context(), bundle=bundle)
 
-    def show() -> None:
-        for key, value in facts.items():
-            if isinstance(value, str | int | float | bool):
-                say(f"{key}: {value}")
-        for case in facts.get("cases", ()):
-            say(f"  {case}")
-        show_findings(facts.get("findings", ()))
+    state.emit(facts, lambda: _show_bundle(facts))
 
-    state.emit(facts, show)
+
+def _show_bundle(facts: dict[str, Any]) -> None:
+    """Print a bundle for a person: its header, a line for each case, a line for each axis."""
+    state, count = facts["state"], counted(facts["case_count"], "case")
+    say(f"{facts['bundle']}: {state}, revision {facts['revision']}, {count}")
+    stand_in = "simulated studies played the part of real ones" if facts["stand_in"] else ""
+    rows = (
+        ("bundle", facts["bundle_uuid"]),
+        ("made", f"{facts['created_utc']} by {facts['producer']}"),
+        ("size", size_text(facts["size_bytes"])),
+        ("root", facts["root"]),
+        ("follows", facts["previous_root"]),
+        ("licence", facts["license"]),
+        ("use", facts["intended_use"]),
+        ("cards", ", ".join(facts["cards"])),
+        ("stand-in", stand_in),
+    )
+    for name, value in rows:
+        if value:
+            say(f"  {name:<9} {value}")
+    say("")
+    columns = ("case", "made by", "image", "spacing mm", "labels", "anatomy shown")
+    table("", columns, [_case_row(case) for case in facts["cases"]])
+    if facts["evaluation"]:
+        say("")
+        axes = [
+            (axis["axis"].replace("_", " "), axis["verdict"].replace("_", " "), axis["reason"])
+            for axis in facts["evaluation"]["axes"]
+        ]
+        table("", ("axis", "verdict", "why"), axes)
+    show_findings(facts["findings"])
+
+
+def _case_row(case: dict[str, Any]) -> tuple[str, ...]:
+    extents = " x ".join(str(extent) for extent in case["shape"])
+    return (
+        case["case_id"],
+        f"{case['generator_id']} {case['generator_version']}",
+        f"{case['modality']} {extents} {case['units']}",
+        " x ".join(f"{step:.3g}" for step in case["spacing_mm"]),
+        ", ".join(case["labels"]) or "-",
+        _ANATOMY.get(case["privacy_class"], case["privacy_class"]),
+    )
 
 
 @bundle_app.command("regenerate")

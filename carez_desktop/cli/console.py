@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+import unicodedata
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -56,14 +57,24 @@ def state_of(context: typer.Context) -> CliState:
     return state
 
 
+def shown(text: str) -> str:
+    """Return a text with `?` for control characters: headers of files may try to steer a terminal.
+
+    Line breaks and tabs stay.
+    """
+    return "".join(
+        "?" if unicodedata.category(sign) == "Cc" and sign not in "\n\t" else sign for sign in text
+    )
+
+
 def say(text: str) -> None:
     """Print a line of the result on standard output."""
-    sys.stdout.write(text + "\n")
+    sys.stdout.write(shown(text) + "\n")
 
 
 def note(text: str) -> None:
     """Print a message on standard error."""
-    sys.stderr.write(text + "\n")
+    sys.stderr.write(shown(text) + "\n")
     sys.stderr.flush()
 
 
@@ -71,10 +82,12 @@ def table(title: str, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]])
     """Print a table on standard output; a pipe gets its full width."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     built = Table(*columns, title=title, title_justify="left", box=None, pad_edge=False)
     for row in rows:
-        built.add_row(*row)
+        # As Text: [brackets] in the description of a series are no markup.
+        built.add_row(*(Text(shown(cell).replace("\n", " ")) for cell in row))
     width = None if sys.stdout.isatty() else 200
     Console(file=sys.stdout, width=width, highlight=False).print(built)
 
@@ -117,7 +130,7 @@ class _BarProgress:
             TextColumn("{task.percentage:>3.0f} %"),
             BarColumn(),
             TimeRemainingColumn(compact=True),
-            TextColumn("left  {task.description}"),
+            TextColumn("left  {task.description}", markup=False),
             console=Console(stderr=True),
             transient=True,
         )
@@ -141,6 +154,16 @@ def progress_on_stderr() -> Iterator[ProgressReporter]:
     shown = _BarProgress()
     with shown.bar:
         yield shown
+
+
+def size_text(size_bytes: int) -> str:
+    """Return a file's size in the unit that gives it a readable number."""
+    size = float(size_bytes)
+    for unit in ("bytes", "KiB", "MiB"):
+        if size < 1024:
+            return f"{size:.0f} {unit}"
+        size /= 1024
+    return f"{size:.1f} GiB"
 
 
 def show_error(what: str, where: str, hint: str) -> None:

@@ -1,0 +1,40 @@
+"""What is shown of texts that came out of files of others."""
+
+from __future__ import annotations
+
+import pytest
+
+from carez_desktop.cli.console import duration_text, say, shown, size_text, table
+
+
+def test_brackets_are_text_and_not_markup(capsys: pytest.CaptureFixture[str]) -> None:
+    table("", ("description",), [("T2 [FS] [/b] [red]x[/red]",)])
+    assert "T2 [FS] [/b] [red]x[/red]" in capsys.readouterr().out
+
+
+def test_control_characters_do_not_reach_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    table("", ("description",), [("a\x1b]0;title\x07b\x9b31m",)])
+    say("a\x1b[2Jb\tc\nd")
+    out = capsys.readouterr().out
+    assert not {"\x1b", "\x07", "\x9b"} & set(out)
+    assert "a?[2Jb\tc\nd\n" in out
+    assert shown("Müller 日本") == "Müller 日本"
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [
+        (0, "0 bytes"),
+        (1023, "1023 bytes"),
+        (43153, "42 KiB"),
+        (5 << 20, "5 MiB"),
+        (3 << 30, "3.0 GiB"),
+    ],
+)
+def test_sizes(size: int, text: str) -> None:
+    assert size_text(size) == text
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0.4, "0:00"), (61, "1:01"), (3700, "1:01:40")])
+def test_durations(seconds: float, text: str) -> None:
+    assert duration_text(seconds) == text

@@ -136,7 +136,11 @@ def fidelity_axis(evidence: Evidence, plan: EvaluationPlan) -> AxisResult:
             own.append(
                 noise_against_real(
                     [(c.image.patient, c.image.features["noise_sd"]) for c in group.cases],
-                    [(peer.patient, peer.features["noise_sd"]) for peer in group.in_cell],
+                    [
+                        (image.patient, image.features["noise_sd"])
+                        for image in group.in_cell
+                        if image.key not in {case.source_key for case in group.cases}
+                    ],
                     plan,
                 )
             )

@@ -140,7 +140,7 @@ def noise_against_real(
     """
     name = "noise_sd_ratio_to_real"
     if not real:
-        return missing(name, "The cohort has no real volume of the target cell")
+        return missing(name, "The cohort has no real volume of the target cell but the sources")
     made, acquired = _sd_by_patient(synthetic), _sd_by_patient(real)
     if not made or not acquired:
         return missing(name, "Too few uniform patches to measure noise")

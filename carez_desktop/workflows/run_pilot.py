@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from carez_desktop.domain.bundle import BundleVerdict
-from carez_desktop.domain.cohort import Cohort, with_validation
 from carez_desktop.domain.evaluation import Axis, Evaluation, Measurement
 from carez_desktop.domain.generation import GenerationOrder
-from carez_desktop.domain.pilot import PilotGap, PilotResult
-from carez_desktop.domain.plan import EvaluationPlan, PilotPlan
-from carez_desktop.domain.strata import CoverageAxis, strata_of
-from carez_desktop.domain.study import VolumeRecord
-from carez_desktop.domain.volume import VolumeKind
-from carez_desktop.errors import InputError, UsageError
+from carez_desktop.domain.pilot import PilotResult
+from carez_desktop.errors import InputError
 from carez_desktop.progress import (
     IGNORE,
     NEVER,
@@ -25,6 +19,13 @@ from carez_desktop.progress import (
     CancellationToken,
     PartProgress,
     ProgressReporter,
+)
+from carez_desktop.workflows.begin_pilot import (
+    PilotStart,
+    begin_pilot,
+    candidate_sources,
+    find_gap,
+    in_cell,
 )
 from carez_desktop.workflows.context import WorkflowContext
 from carez_desktop.workflows.train_arms import Truth
@@ -35,26 +36,6 @@ if TYPE_CHECKING:
 
 BUNDLE_NAME = "bundle.h5"
 REPORT_NAME = "report.html"
-_FEWEST_FOR_SPLIT = 3
-
-
-@dataclass(frozen=True)
-class PilotStart:
-    """What a pilot works on.
-
-    Attributes:
-        plan: With its `pilot` part.
-        pilot: That part.
-        cohort: Frozen, with its split; validation patients are set apart where it had none.
-        reference: `NAME` of the cohort.
-        statements: What its reader has to know from the start.
-    """
-
-    plan: EvaluationPlan
-    pilot: PilotPlan
-    cohort: Cohort
-    reference: str
-    statements: tuple[str, ...]
 
 
 def run_pilot(
@@ -95,7 +76,7 @@ def run_pilot(
     began = time.monotonic()
     folder = make_private_folder(out.expanduser().absolute())
     bundle = folder / BUNDLE_NAME
-    start = begin(context, plan=plan, cohort=cohort, cancel=cancel)
+    start = begin_pilot(context, plan=plan, cohort=cohort, cancel=cancel)
     gap = find_gap(context, start, cancel=cancel)
     progress.report(0.02, gap.text)
     generated, skipped = generate(
@@ -149,98 +130,6 @@ def run_pilot(
     )
     progress.report(1.0, "Done")
     return result
-
-
-def begin(
-    context: WorkflowContext,
-    *,
-    plan: Path | None,
-    cohort: str = "",
-    cancel: CancellationToken = NEVER,
-) -> PilotStart:
-    """Read the plan and find or freeze the cohort.
-
-    Raises:
-        UsageError: A plan without `[pilot]`. NotFoundError: No such cohort.
-        InputError: No real volume in the library.
-    """
-    from carez_desktop.workflows._evaluation_plan_file import load_evaluation_plan
-    from carez_desktop.workflows.freeze_cohort import freeze_cohort
-    from carez_desktop.workflows.show_cohort import show_cohort
-
-    loaded = load_evaluation_plan(plan)
-    if loaded.pilot is None:
-        raise UsageError(
-            "The plan has no [pilot] table",
-            subject=str(plan),
-            hint="resources/plans/demo.toml shows one",
-        )
-    name = cohort or loaded.pilot.cohort
-    if name:
-        frozen, _ = show_cohort(context, cohort=name)
-    else:
-        frozen = freeze_cohort(
-            context, name="pilot", search="", seed=loaded.pilot.seed, cancel=cancel
-        )
-    frozen = with_validation(frozen, _tested(context, frozen, loaded.pilot))
-    statements = []
-    if context.library.simulated_stand_in:
-        statements.append(
-            "The patients of this cohort are simulated and stand in for real ones: "
-            "nothing here says anything about patients."
-        )
-    if len(frozen.patients) < _FEWEST_FOR_SPLIT:
-        statements.append(
-            f"{len(frozen.patients)} patients cannot be split into training, validation and test, "
-            "so nothing could be held out."
-        )
-    return PilotStart(loaded, loaded.pilot, frozen, frozen.name, tuple(statements))
-
-
-def _tested(context: WorkflowContext, cohort: Cohort, pilot: PilotPlan) -> set[str]:
-    """Return the test volumes in the cell that the pilot fills."""
-    from carez_desktop.workflows._coverage_plan_file import load_coverage_plan
-
-    axes = load_coverage_plan().axes
-    cell = dict(pilot.gap)
-    return {
-        member.volume_id
-        for member in cohort.of_split("test")
-        if _in_cell(context.library.volume(member.volume_id), cell, axes)
-    }
-
-
-def find_gap(
-    context: WorkflowContext, start: PilotStart, *, cancel: CancellationToken = NEVER
-) -> PilotGap:
-    """Count the plan's cell in the training split, and find its place among the gaps there."""
-    from carez_desktop.workflows._coverage_plan_file import load_coverage_plan
-    from carez_desktop.workflows.measure_coverage import cohort_records, measure_coverage
-
-    matrix = measure_coverage(context, cohort=f"{start.reference}@train", cancel=cancel)
-    wanted = dict(start.pilot.gap)
-    rank = next(
-        (
-            place
-            for place, found in enumerate(matrix.gaps, start=1)
-            if wanted.items() >= {**found.cell}.items() and set(found.axes) <= set(wanted)
-        ),
-        None,
-    )
-    axes = load_coverage_plan().axes
-    inside = [
-        record
-        for record in cohort_records(context, f"{start.reference}@train")
-        if record.kind is VolumeKind.REAL and _in_cell(record, wanted, axes)
-    ]
-    return PilotGap(
-        wanted, len({record.patient_id for record in inside}), len(inside), rank, len(matrix.gaps)
-    )
-
-
-def _in_cell(record: VolumeRecord, cell: dict[str, str], axes: Sequence[CoverageAxis]) -> bool:
-    strata = strata_of(record, axes)
-    return all(strata.get(axis) == level for axis, level in cell.items())
 
 
 def generate(
@@ -311,22 +200,14 @@ def generate(
 def _sources(context: WorkflowContext, start: PilotStart, truth: Truth | None) -> tuple[str, ...]:
     """Return training volumes outside the target cell, those with a labelled lesion first.
 
-    Where all of them lie in the cell already, they are taken all the same: the cases then have
-    still less dose, and the report says that the cell was no gap.
+    Where all of them lie in the cell already, they are taken all the same, and `begin_pilot` has said so.
     """
     from carez_desktop.workflows._coverage_plan_file import load_coverage_plan
 
     axes = load_coverage_plan().axes
     cell = dict(start.pilot.gap)
-    records = [
-        record
-        for member in start.cohort.of_split("train")
-        if (record := context.library.volume(member.volume_id)).kind is VolumeKind.REAL
-        and not record.refusal
-        and record.modality == cell.get("modality", record.modality)
-        and record.shape[0] > 1
-    ]
-    outside = [record for record in records if not _in_cell(record, cell, axes)]
+    records = candidate_sources(context, start.cohort, cell)
+    outside = [record for record in records if not in_cell(record, cell, axes)]
     chosen = outside or records
     if truth is not None:
         bears = {

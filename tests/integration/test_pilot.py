@@ -11,6 +11,7 @@ from carez_desktop.domain.pilot import PilotResult
 from carez_desktop.errors import InputError, UsageError
 from carez_desktop.hdf5.reader import list_cases, read_evaluation
 from carez_desktop.system.paths import resource_path
+from carez_desktop.workflows.begin_pilot import begin_pilot, find_gap
 from carez_desktop.workflows.context import WorkflowContext, open_context
 from carez_desktop.workflows.evaluate_cohort import evaluate_cohort
 from carez_desktop.workflows.freeze_cohort import freeze_cohort
@@ -123,3 +124,17 @@ def test_a_plan_without_a_pilot_and_a_cohort_without_sources_are_refused(
     other.write_text(text.replace('modality = "CT", dose = "low"', 'modality = "MR"'))
     with pytest.raises(InputError, match="no MR volume"):
         run_pilot(context, plan=other, out=tmp_path / "out", cohort="tiny")
+
+
+def test_sources_that_lie_in_the_cell_already_are_said_aloud(
+    site: tuple[WorkflowContext, Path, dict], tmp_path: Path
+) -> None:
+    context, root, _ = site
+    plan = tmp_path / "standard.toml"
+    text = (root / "plan.toml").read_text(encoding="utf-8")
+    plan.write_text(text.replace('dose = "low"', 'dose = "standard"'))
+    start = begin_pilot(context, plan=plan, cohort="tiny")
+    assert any("fills no gap" in statement for statement in start.statements)
+    gap = find_gap(context, start)
+    assert (gap.patients, gap.rank) == (4, None)
+    assert "not a gap here" in gap.text

@@ -200,7 +200,7 @@ def generate(
 def _sources(context: WorkflowContext, start: PilotStart, truth: Truth | None) -> tuple[str, ...]:
     """Return training volumes outside the target cell, those with a labelled lesion first.
 
-    Where all of them lie in the cell already, they are taken all the same, and `begin_pilot` has said so.
+    Where all of them lie in the cell already, they are taken all the same; `begin_pilot` says so.
     """
     from carez_desktop.workflows._coverage_plan_file import load_coverage_plan
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from PySide6.QtCore import QCoreApplication, QEventLoop, QTimer
 from PySide6.QtWidgets import QApplication
 
+from carez_desktop.errors import NotFoundError, StorageError
 from carez_desktop.gui.job_bridge import JobBridge
 from carez_desktop.gui.main_window import MainWindow, PageEntry
 from carez_desktop.gui.page_parts import Page
@@ -111,8 +112,11 @@ def run_workstation(
         The exit code.
 
     Raises:
-        CarezError: When the home folder or the screenshot's folder cannot be used.
+        NotFoundError: A path that is not there. StorageError: The home folder or the screenshot's
+            folder cannot be used.
     """
+    given = [path.expanduser().resolve() for path in paths or []]
+    refuse_missing(given)
     context = open_context(home)
     application = qt_application()
     window = build_window(context)
@@ -121,11 +125,13 @@ def run_workstation(
         window.resize(1920, 1080)
     window.show()
     window.show_page(first_page)
-    open_paths(window, paths or [])
+    open_paths(window, given)
     if screenshot is not None:
         wait_until_idle(window)
-        save_screenshot(window, screenshot)
-        window.close()
+        try:
+            save_screenshot(window, screenshot)
+        finally:
+            window.close()
         return 0
     # Python sees Ctrl+C only while it runs: a timer gives it the chance.
     signal.signal(signal.SIGINT, lambda *_: window.close())
@@ -151,7 +157,22 @@ def open_paths(window: MainWindow, paths: list[Path]) -> None:
         page = window.page("bundles")
         if isinstance(page, BundlesPage):
             window.show_page("bundles")
-            page.open_bundle(bundles[0].expanduser().resolve(), view_first_case=True)
+            page.open_bundle(bundles[0], view_first_case=True)
+
+
+def refuse_missing(paths: list[Path]) -> None:
+    """Raise for the first path that is not there.
+
+    Raises:
+        NotFoundError: Naming it.
+    """
+    for path in paths:
+        if not path.exists():
+            raise NotFoundError(
+                "There is no such file or folder",
+                subject=str(path),
+                hint="Give a folder of studies or a bundle",
+            )
 
 
 def wait_until_idle(window: MainWindow, seconds: float = _SCREENSHOT_SECONDS) -> bool:
@@ -171,10 +192,12 @@ def save_screenshot(window: MainWindow, path: Path) -> None:
     Raises:
         StorageError: When the file cannot be written.
     """
-    from carez_desktop.errors import StorageError
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if not window.grab().save(str(path), "PNG"):
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        is_written = window.grab().save(str(path), "PNG")
+    except OSError:
+        is_written = False
+    if not is_written:
         raise StorageError(
             "The screenshot could not be written",
             subject=str(path),

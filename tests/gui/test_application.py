@@ -12,7 +12,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QImage
 from pytestqt.qtbot import QtBot
 
-from carez_desktop.errors import InputError
+from carez_desktop.errors import InputError, NotFoundError, StorageError
 from carez_desktop.gui.application import run_workstation, wait_until_idle
 from carez_desktop.gui.main_window import MainWindow
 from carez_desktop.gui.theme import contrast, load_theme
@@ -120,3 +120,12 @@ def test_run_workstation_leaves_a_screenshot(
     assert run_workstation(tmp_path / "home", [chest_folder], screenshot=picture) == 0
     image = QImage(str(picture))
     assert (image.width(), image.height()) == (1920, 1080)
+
+
+def test_a_missing_path_and_a_bad_target_are_refused_in_words(qapp: object, tmp_path: Path) -> None:
+    with pytest.raises(NotFoundError, match="no such file"):
+        run_workstation(tmp_path / "home", [tmp_path / "nothing.h5"])
+    blocked = tmp_path / "file"
+    blocked.write_text("not a folder")
+    with pytest.raises(StorageError, match="screenshot"):
+        run_workstation(tmp_path / "home", [], screenshot=blocked / "window.png")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
@@ -201,3 +203,32 @@ def test_an_opened_bundle_without_its_source_shows_the_case_alone(
     assert isinstance(view, ViewPage)
     assert view.grid.comparison is not None
     assert view.grid.comparison.left.is_synthetic
+
+
+def test_a_damaged_bundle_is_told_in_the_page(window: MainWindow) -> None:
+    path = window.session.context.bundles_folder / "broken.h5"
+    path.write_bytes(b"not a bundle")
+    window.show_page("bundles")
+    assert wait_until_idle(window, 20)
+    assert "broken.h5" in window.page("bundles").message.text
+
+
+def test_what_runs_shows_in_the_status_bar_and_can_be_stopped_there(
+    filled: MainWindow, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
+) -> None:
+    import carez_desktop.workflows.generate_cohort as workflow
+
+    def endless(_, *, cancel, progress, **__):  # type: ignore[no-untyped-def]
+        while not cancel.is_cancelled:
+            progress.report(0.37, "case 1")
+            time.sleep(0.005)
+        raise CancelledError("Cancelled")
+
+    monkeypatch.setattr(workflow, "generate_cohort", endless)
+    page = _generate(filled)
+    page.run()
+    qtbot.waitUntil(lambda: "37 %" in filled.indicator.text, timeout=5000)
+    assert "Generate low-dose-ct" in filled.indicator.text
+    filled.indicator._stop()
+    assert wait_until_idle(filled, 20)
+    assert filled.indicator.text == "job: none"

@@ -95,13 +95,7 @@ class CoveragePage(Page):
     def _build_panel(self) -> None:
         self.panel.addWidget(words("Cell", "section"))
         self.panel.addWidget(self.cell)
-        self.panel.addWidget(
-            button(
-                "Generate for this gap",
-                lambda: self._session.page_requested.emit("generate"),
-                role="primary",
-            )
-        )
+        self.panel.addWidget(button("Generate for this gap", self._generate, role="primary"))
         text = (
             "Counts are patients. Synthetic volumes are counted apart: they can test a protocol or "
             "train a model, and never stand for patients. A cell that reads unknown is not a gap."
@@ -205,6 +199,10 @@ class CoveragePage(Page):
         self._show_axes()
         self.map.choose(levels)
         self.cell.setText(self._gap_text(gap))
+
+    def _generate(self) -> None:
+        self._session.page_requested.emit("generate")
+        self._session.gap_requested.emit(self.cell.text())
 
     def _cell_chosen(self, cell: CoverageCell) -> None:
         self.cell.setText(cell_text(cell))

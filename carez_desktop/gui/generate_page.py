@@ -87,6 +87,7 @@ class GeneratePage(Page):
         self._stack.addWidget(self._build_body())
         self._stack.setCurrentIndex(1)
         self.body.addWidget(self._stack)
+        session.gap_requested.connect(self.take_gap)
         session.source_requested.connect(self.take_source)
         session.library_changed.connect(self._list)
 
@@ -108,6 +109,9 @@ class GeneratePage(Page):
         column = QVBoxLayout(holder)
         column.setContentsMargins(16, 12, 16, 16)
         column.setSpacing(self.theme.size("space_3"))
+        self.gap = words("", "label", wrap=True)
+        self.gap.hide()
+        column.addWidget(self.gap)
         column.addWidget(words("Generator", "section"))
         column.addWidget(self.generator)
         self._source_title = words("Source", "section")
@@ -163,6 +167,11 @@ class GeneratePage(Page):
         """Choose a volume as the source."""
         self._wanted_source = volume_id
         self._list()
+
+    def take_gap(self, text: str) -> None:
+        """Keep in sight which gap of the coverage is to be filled."""
+        self.gap.setText(f"Gap to fill: {text}")
+        self.gap.setVisible(bool(text))
 
     def _list(self) -> None:
         context = self._session.context

@@ -124,8 +124,8 @@ class LibraryPage(Page):
         self.tree.set_thumbnails(listing.pictures.items())
         self._stack.setCurrentIndex(1 if records or listing.search else 0)
         patients = len({record.patient_id for record in records})
-        note = " (simulated)" if listing.stand_in else ""
-        self.title.setText(f"Library   {len(records)} series, {patients} patients{note}")
+        noun = "simulated series" if listing.stand_in else "series"
+        self.title.setText(f"Library   {len(records)} {noun}, {patients} patients")
         self._show_details(self.tree.selected_ids())
 
     # -- importing -----------------------------------------------------------------------------

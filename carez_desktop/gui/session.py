@@ -18,6 +18,7 @@ class Session(QObject):
         bundles_changed: A bundle was written, sealed or evaluated.
         volumes_requested(str, str): Open a volume, beside a second one or "".
         page_requested(str): Go to a page by its id.
+        gap_requested(str): Say on the Generate page which gap is to be filled.
         source_requested(str): Offer a volume as the source of a generation.
         bundle_requested(str): Choose a bundle file on the Bundles page.
         evaluation_requested(str): Show the evaluation of a bundle file.
@@ -27,6 +28,7 @@ class Session(QObject):
     bundles_changed = Signal()
     volumes_requested = Signal(str, str)
     page_requested = Signal(str)
+    gap_requested = Signal(str)
     source_requested = Signal(str)
     bundle_requested = Signal(str)
     evaluation_requested = Signal(str)

@@ -85,6 +85,12 @@ def test_coverage_shows_cells_and_gaps(filled: MainWindow) -> None:
     assert page.table.rowCount() > 0
     assert "3 patients" in page.summary.text()
     assert page.map.grab().toImage().width() > 0
+    page._generate()
+    assert wait_until_idle(filled, 20)
+    generate = filled.page("generate")
+    assert filled.current == "generate"
+    assert isinstance(generate, GeneratePage)
+    assert generate.gap.text() == f"Gap to fill: {page.cell.text()}"
 
 
 def test_a_wrong_condition_is_named_beside_its_field(filled: MainWindow) -> None:

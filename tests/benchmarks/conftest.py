@@ -86,9 +86,7 @@ def _machine() -> str:
 
     facts = describe_environment()
     versions = ", ".join(f"{name} {version}" for name, version in facts["libraries"].items())
-    load = (
-        ", ".join(f"{part:.1f}" for part in os.getloadavg()) if hasattr(os, "getloadavg") else "?"
-    )
+    loads = os.getloadavg() if hasattr(os, "getloadavg") else ()
     return (
         f"Measured {datetime.now(UTC):%Y-%m-%d} on {facts['cpu_model']}, {os.cpu_count()} cores, "
         f"{facts['os']} {facts['os_release']}, Python {facts['python']}; {versions}. "

@@ -16,6 +16,7 @@ _COUNT_NAMES = re.compile(
     r"^(n|count|counts|before|after|missing|needed|shortfall|patients|volumes)$"
     r"|^n_|_n$|_count$|_counts$|_patients$|_volumes$|^patients_|^volumes_"
 )
+_COUNTS_IN_TEXT = re.compile(r"\bn = \d+\b|\bthere are \d+ and \d+\b")
 _PRIVATE_NAMES = re.compile(
     r"(^|_)(path|paths|folder|file_name|filename|home|hostname|host|username|user_name|uid|uids"
     r"|patient_id|patient_name|patient|source_volume_id|volume_id|volume_ids)$"
@@ -52,12 +53,36 @@ def _suppress(value: Any, *, counting: bool) -> Any:
         }
         if made.get("before") == SUPPRESSED_COUNT and "after" in made:
             made["after"] = SUPPRESSED
-        return made
+        return _suppress_measured_counts(made)
     if isinstance(value, list):
         return [_suppress(item, counting=counting) for item in value]
     if counting and isinstance(value, int) and not isinstance(value, bool):
         return suppress_count(value)
+    if isinstance(value, str):
+        return suppress_small_counts_in_text(value)
     return value
+
+
+def _suppress_measured_counts(plain: dict[str, Any]) -> dict[str, Any]:
+    """Hide what a measurement counts of people: its value, and the real side it refers to."""
+    unit = plain.get("unit")
+    counted = {"patients": ("value", "reference"), "volumes": ("reference",)}
+    for name in counted.get(unit, ()) if isinstance(unit, str) else ():
+        number = plain.get(name)
+        if isinstance(number, float) and number.is_integer():
+            shown = suppress_count(int(number))
+            plain[name] = shown if isinstance(shown, str) else number
+    return plain
+
+
+def suppress_small_counts_in_text(text: str) -> str:
+    """Return a sentence in which the small counts that ours name (`n = 4`) are `<=10`."""
+    return _COUNTS_IN_TEXT.sub(
+        lambda found: re.sub(
+            r"\d+", lambda digits: str(suppress_count(int(digits.group()))), found.group()
+        ),
+        text,
+    )
 
 
 def scrub(value: Any, *, forbidden: Iterable[str] = (), replacement: str = "") -> Any:

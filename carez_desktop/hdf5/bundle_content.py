@@ -11,7 +11,11 @@ import h5py
 from carez_desktop.domain.bundle import BUNDLE_FORMAT, FORMAT_VERSION, BundleHeader
 from carez_desktop.domain.codec import to_plain
 from carez_desktop.domain.coverage_disclosure import suppress_coverage
-from carez_desktop.domain.disclosure import scrub, suppress_small_counts
+from carez_desktop.domain.disclosure import (
+    scrub,
+    suppress_small_counts,
+    suppress_small_counts_in_text,
+)
 from carez_desktop.domain.evaluation import AxisResult, Evaluation
 from carez_desktop.errors import UsageError
 from carez_desktop.hdf5.object_names import is_safe_name
@@ -81,7 +85,7 @@ def write_evaluation(file: h5py.File, evaluation: Evaluation) -> None:
 
 def _write_axis(group: h5py.Group, result: AxisResult) -> None:
     write_attributes(group, {"verdict": result.verdict.value})
-    write_text(group, "reason", scrub(result.reason))
+    write_text(group, "reason", scrub(suppress_small_counts_in_text(result.reason)))
     write_text(group, "method", scrub(result.method))
     measurements = [to_plain(measurement) for measurement in result.measurements]
     write_json(group, "measurements", scrub(suppress_small_counts(measurements)))

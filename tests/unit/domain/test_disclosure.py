@@ -54,3 +54,24 @@ def test_paths_uids_and_given_names_are_taken_out(text: str, clean: str):
 def test_private_keys_are_dropped_at_any_depth():
     plain = {"a": [{"file_path": "x", "patient_id": "y", "kept": 1, "hostname": "h"}], "uid": "1"}
     assert scrub(plain) == {"a": [{"kept": 1}]}
+
+
+def test_a_measurement_that_counts_people_hides_them():
+    measured = [
+        {"name": "distinct_source_patients", "unit": "patients", "value": 4.0, "reference": None},
+        {"name": "target_cell_added", "unit": "volumes", "value": 3.0, "reference": 2.0},
+        {"name": "many", "unit": "patients", "value": 40.0, "reference": 0.0},
+        {"name": "noise", "unit": "HU", "value": 4.0, "reference": 5.0},
+    ]
+    hidden = suppress_small_counts(measured)
+    assert [(row["value"], row["reference"]) for row in hidden] == [
+        ("<=10", None),
+        (3.0, "<=10"),
+        (40.0, 0.0),
+        (4.0, 5.0),
+    ]
+
+
+def test_sentences_hide_them_too():
+    hidden = suppress_small_counts({"reason": "n = 1 is below 3; there are 2 and 14, n = 48"})
+    assert hidden["reason"] == "n = <=10 is below 3; there are <=10 and 14, n = 48"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -201,10 +201,12 @@ def _finding(code: str, subject: str, text: str) -> Finding:
     return Finding(Severity.ERROR, code, subject, text)
 
 
-def _missing(paths: Iterable[str]) -> list[Finding]:
+def _missing(paths: Set[str]) -> list[Finding]:
+    """Name what is missing, but not each attribute of an object that is itself missing."""
     return [
         _finding("missing_object", path, "It is in the manifest but cannot be read from the file")
         for path in sorted(paths)
+        if "@" not in path or path.partition("@")[0] not in paths
     ]
 
 

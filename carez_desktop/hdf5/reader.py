@@ -17,6 +17,7 @@ import numpy as np
 
 from carez_desktop.domain.bundle import BUNDLE_FORMAT, BundleHeader, BundleState, CaseEntry
 from carez_desktop.domain.evaluation import Axis
+from carez_desktop.domain.finding import counted
 from carez_desktop.domain.generation import LabelMap
 from carez_desktop.domain.geometry import VolumeGeometry
 from carez_desktop.domain.volume import Volume, VolumeKind
@@ -188,11 +189,11 @@ def read_parts(path: Path) -> dict[str, Any]:
 def _case(file: h5py.File, path: Path, case_id: str) -> h5py.Group:
     cases = member(file, "cases")
     if not is_safe_name(case_id) or case_id not in cases:
-        known = ", ".join(sorted(cases)[:5])
+        known = ", ".join(sorted(cases)[:5]) + (", ..." if len(cases) > 5 else "")
         raise NotFoundError(
             "The bundle has no such case",
             subject=f"{path.name}#{case_id}",
-            hint=f"It has {len(cases)} cases: {known} ...",
+            hint=f"It has {counted(len(cases), 'case')}: {known}",
         )
     return member(cases, case_id)
 

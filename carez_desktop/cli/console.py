@@ -6,6 +6,7 @@ import json
 import sys
 import time
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 _REPORT_SECONDS = 0.1
 _LINE_SECONDS = 2.0
+_SAID_ONE_BY_ONE = 5
+_SAID_OF_MANY = 3
 
 
 @dataclass
@@ -177,6 +180,14 @@ def show_error(what: str, where: str, hint: str) -> None:
 
 
 def show_findings(findings: Any) -> None:
-    """Print findings as messages on standard error."""
+    """Print findings as messages on standard error; of many of one kind the first few."""
+    kinds = Counter((finding.severity, finding.code) for finding in findings)
+    told: Counter[tuple[Any, str]] = Counter()
     for finding in findings:
-        note(f"{finding.severity.value}: {finding.text} ({finding.subject})")
+        kind = (finding.severity, finding.code)
+        told[kind] += 1
+        if kinds[kind] <= _SAID_ONE_BY_ONE or told[kind] <= _SAID_OF_MANY:
+            note(f"{finding.severity.value}: {finding.text} ({finding.subject})")
+        elif told[kind] == kinds[kind]:
+            more = kinds[kind] - _SAID_OF_MANY
+            note(f"{finding.severity.value}: {more} more of this kind; --json lists all")

@@ -121,12 +121,15 @@ def series_command(
     from carez_desktop.workflows.list_volumes import list_volumes
 
     records = list_volumes(state.open_context(), search=search)
-    state.emit([volume_document(record) for record in records], lambda: _show_volumes(records))
+    state.emit(
+        [volume_document(record) for record in records], lambda: _show_volumes(records, search)
+    )
 
 
-def _show_volumes(records: tuple[VolumeRecord, ...]) -> None:
+def _show_volumes(records: tuple[VolumeRecord, ...], search: str) -> None:
     if not records:
-        note("No volumes. Import a folder first: carez import FOLDER")
+        empty = "No volumes. Import a folder first: carez import FOLDER"
+        note("No volume matches. Search with fewer words, or none" if search else empty)
         return
     rows = [
         (

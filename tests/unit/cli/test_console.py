@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from carez_desktop.cli.console import duration_text, say, shown, size_text, table
+from carez_desktop.cli.console import (
+    duration_text,
+    say,
+    show_findings,
+    shown,
+    size_text,
+    table,
+)
+from carez_desktop.domain.finding import Finding, Severity
 
 
 def test_brackets_are_text_and_not_markup(capsys: pytest.CaptureFixture[str]) -> None:
@@ -38,3 +46,14 @@ def test_sizes(size: int, text: str) -> None:
 @pytest.mark.parametrize(("seconds", "text"), [(0.4, "0:00"), (61, "1:01"), (3700, "1:01:40")])
 def test_durations(seconds: float, text: str) -> None:
     assert duration_text(seconds) == text
+
+
+def test_many_findings_of_one_kind_are_told_by_the_first_few(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    many = [Finding(Severity.WARNING, "no_position", f"1.2.{k}", "No position") for k in range(9)]
+    few = [Finding(Severity.ERROR, "tilt", f"2.{k}", "Tilted") for k in range(5)]
+    show_findings([*many, *few])
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 3 + 1 + 5
+    assert lines[3] == "warning: 6 more of this kind; --json lists all"

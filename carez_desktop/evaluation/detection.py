@@ -83,7 +83,11 @@ def count_detections(
     )
 
 
-THRESHOLDS = tuple(round(0.05 * step, 2) for step in range(1, 20))
+THRESHOLDS = (
+    *(round(0.05 * step, 2) for step in range(1, 20)),
+    *(0.97, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9995, 0.9998, 0.9999),
+)
+"""Evenly spaced, then closer and closer to 1, where a confident model is told apart."""
 
 
 def choose_threshold(
@@ -100,7 +104,7 @@ def choose_threshold(
         false_positives_per_case: The allowance.
 
     Returns:
-        One of 0.05, 0.10, ..., 0.95; 0.95 where none keeps to the allowance.
+        One of `THRESHOLDS`; the highest where none keeps to the allowance.
     """
     for threshold in THRESHOLDS:
         counts = [

@@ -25,7 +25,7 @@ from carez_desktop.progress import NEVER, SILENT, CancellationToken, ProgressRep
 
 WINDOW_HU = (-1000.0, 400.0)
 _CONTEXT = 1
-_LESION_SHARE = 0.5
+_LESION_SHARE = 1.0 / 3.0
 _PREDICT_BATCH = 16
 
 
@@ -145,7 +145,7 @@ class Segmenter:
 
 
 class _PatchSource:
-    """Draws training patches: half around a lesion, half anywhere, mirrored at random."""
+    """Draws training patches: a third around a lesion, the others anywhere, mirrored at random."""
 
     def __init__(self, cases: Sequence[LabelledVolume], plan: SegmenterPlan, seed: int) -> None:
         self.images = [_normalised(case.image) for case in cases]

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from carez_desktop.domain.coverage import exclusion_of
 from carez_desktop.domain.plan import EvaluationPlan
 from carez_desktop.domain.strata import CoverageAxis, strata_of
 from carez_desktop.domain.study import VolumeRecord
@@ -67,7 +68,11 @@ def gather_evidence(
     axes = load_coverage_plan().axes
     reading = PartProgress(progress, 0.0, 1.0 - _RERUN_SHARE)
     modalities = _modalities(synthetic)
-    usable = [r for r in real if not r.refusal and r.modality in modalities]
+    usable = [
+        record
+        for record in real
+        if not exclusion_of(record) and record.modality in modalities and record.shape[0] > 1
+    ]
     images = _reduce_real(context, usable, axes, PartProgress(reading, 0.0, 0.6), cancel)
     part = PartProgress(reading, 0.6, 1.0)
     if isinstance(synthetic, Path):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
     QAbstractItemView,
+    QCheckBox,
     QFileDialog,
     QHeaderView,
     QSplitter,
@@ -20,7 +21,7 @@ from PySide6.QtWidgets import (
 )
 
 from carez_desktop.domain.bundle import BundleSummary, BundleVerdict, RegeneratedCase
-from carez_desktop.domain.finding import Finding
+from carez_desktop.domain.finding import Finding, counted
 from carez_desktop.gui.evaluate_page import bundle_files
 from carez_desktop.gui.job_bridge import JobCall
 from carez_desktop.gui.page_parts import (
@@ -54,6 +55,7 @@ class BundlesPage(Page):
         self._wanted: Path | None = None
         self._view_first_case = False
         self._facts: dict[str, Any] = {}
+        self._release = QCheckBox()
         self._verdicts: dict[Path, BundleVerdict] = {}
         self.bar.addWidget(button("Open a bundle…", self._choose_file))
         self.files = _table(("Bundle", "State", "Size, MiB"), (100, 90))
@@ -214,6 +216,8 @@ class BundlesPage(Page):
             self.panel.addWidget(words(f"Verified: {looks.word}", role, wrap=True))
         self.panel.addWidget(button("Verify", self.verify, role="primary"))
         self.panel.addWidget(button("Seal with this site's key", self.seal))
+        self.panel.addWidget(button("Export a copy…", self._choose_export))
+        self._add_release(facts)
         self.panel.addWidget(button("Make every case again", self.regenerate))
         self.panel.addWidget(button("Show its evaluation", self._show_evaluation))
         for title, value in (
@@ -229,6 +233,19 @@ class BundlesPage(Page):
                 self.panel.addWidget(words(title, "label"))
                 self.panel.addWidget(ElidedLabel(value))
         self.panel.addWidget(words(str(facts["intended_use"]), "help", wrap=True))
+
+    def _add_release(self, facts: dict[str, Any]) -> None:
+        """Ask expressly before cases that show a patient's anatomy leave."""
+        from carez_desktop.workflows.export_bundle import PROTECTED
+
+        shown = sum(case["privacy_class"] in PROTECTED for case in facts["cases"])
+        self._release = QCheckBox("Release this anatomy")
+        self._release.setVisible(False)
+        self.panel.addWidget(self._release)
+        if shown:
+            text = f"{counted(shown, 'case')} with a patient's anatomy: its protection goes along."
+            self.panel.addWidget(words(text, "help", wrap=True))
+            self._release.setVisible(True)
 
     def _view_case(self, case_id: str) -> None:
         path = self.chosen_path
@@ -278,6 +295,42 @@ class BundlesPage(Page):
             self._session.bundles_changed.emit()
 
         self._run("Seal", work, sealed)
+
+    def _choose_export(self) -> None:
+        path = self.chosen_path
+        if path is None:
+            return
+        name, _ = QFileDialog.getSaveFileName(
+            self, "Export a copy", path.name, "Bundles (*.h5)"
+        )  # asks by itself before it names an existing file
+        if name:
+            self.export(Path(name))
+
+    def export(self, out: Path) -> None:
+        """Write a verified copy of the sealed bundle in the background."""
+        path = self.chosen_path
+        if path is None:
+            return
+        release = self._release.isChecked()
+
+        def work(context: WorkflowContext, call: JobCall) -> BundleVerdict:
+            from carez_desktop.workflows.export_bundle import export_bundle
+
+            return export_bundle(
+                context,
+                bundle=path,
+                out=out,
+                release_anatomy=release,
+                overwrite=True,
+                progress=call.progress,
+                cancel=call.cancel,
+            )
+
+        def exported(verdict: BundleVerdict) -> None:
+            word = looks_of(verdict.verdict.value).word
+            self.message.show_notice(f"Exported to {out}: {word}")
+
+        self._run("Export", work, exported)
 
     def regenerate(self) -> None:
         """Make every case again in the background and compare."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
@@ -143,6 +144,16 @@ def test_generate_opens_the_case_beside_its_source_and_the_bundle_verifies(
     bundles.verify()
     assert wait_until_idle(filled, 60)
     assert bundles.message.text.endswith("valid")
+    copy: Path = filled.session.context.home / "handed-over.h5"
+    bundles.export(copy)
+    assert wait_until_idle(filled, 60)
+    assert "anatomy" in bundles.message.text
+    assert not copy.exists()
+    bundles._release.setChecked(True)
+    bundles.export(copy)
+    assert wait_until_idle(filled, 60)
+    assert bundles.message.text.endswith("valid")
+    assert copy.exists()
 
 
 def test_cancel_leaves_nothing(filled: MainWindow, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,6 +23,7 @@ class CardFacts:
         figures: What `measure` returned.
         ranges: Trained range of each condition, mm^3.
         seconds: Of one case here.
+        note: What else a reader must know of this training.
         label_threshold: Of the label channels, which run from -1 to 1.
     """
 
@@ -40,6 +41,7 @@ class CardFacts:
     ranges: Mapping[str, tuple[float, float]]
     seconds: float
     label_threshold: float
+    note: str = ""
 
 
 def write_card(facts: CardFacts) -> str:
@@ -73,8 +75,9 @@ of the two parts. **Research use only.**"""
 
 _USE = """## Intended use
 
-Tests of software, augmentation, teaching, and a worked example of a generator package. Not for
-diagnosis, not as a test set, not for any person's care. Real data stays the source of truth."""
+Tests of software, augmentation, teaching, and a worked example of a generator package.
+Not for diagnosis, not as a test set, not for any person's care. Real data stays the source of
+truth."""
 
 _REPEAT = """## Train it again
 
@@ -114,16 +117,16 @@ def _total(facts: CardFacts) -> int:
 
 
 def _training(facts: CardFacts) -> str:
+    note = f"\n{facts.note}" if facts.note else ""
     losses = ", ".join(f"{value:.3f}" for value in facts.validation)
     return f"""## Training
 
 U-Net with {facts.parameters:,} parameters on one level of the orthonormal Haar transform
-(3 channels x 8 bands, 20 x 24 x 16).
-Loss on the velocity, weighted by each band's amplitude; AdamW, cosine
-from 1e-3, batch {facts.batch}, averaged weights, 10 % null condition, shifts of up to 2 voxels;
-bfloat16 convolutions in training, float32 in the package (weights stored as float16).
+(3 channels x 8 bands, 20 x 24 x 16). Loss on the velocity, weighted by each band's
+amplitude; AdamW, cosine from 1e-3, batch {facts.batch}, averaged weights, 10 % null condition, shifts of up
+to 2 voxels; bfloat16 convolutions in training, float32 in the package (weights stored as float16).
 {facts.steps:,} steps in {facts.minutes:.0f} minutes on {facts.machine}, beside other work.
-Validation loss by fifths of time, from data to noise: {losses}."""
+Validation loss by fifths of time, from data to noise: {losses}.{note}"""
 
 
 def _row(*cells: str) -> str:

@@ -40,7 +40,14 @@ from carez_desktop.training.train_flow import ExampleSource, load_splits, valida
 
 
 def publish(
-    data: Path, checkpoint: Path, out: Path, *, generator_id: str, version: str, machine: str
+    data: Path,
+    checkpoint: Path,
+    out: Path,
+    *,
+    generator_id: str,
+    version: str,
+    machine: str,
+    note: str = "",
 ) -> Path:
     """Write the package of a checkpoint and return its folder.
 
@@ -82,6 +89,7 @@ def publish(
         ranges=ranges,
         seconds=seconds,
         label_threshold=trained.label_threshold,
+        note=note,
     )
     sys.stdout.write(json.dumps(asdict(facts), indent=1) + "\n")
     content = PackageContent(
@@ -112,6 +120,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--id", default="hippocampus-flow")
     parser.add_argument("--version", default="1.0.0")
     parser.add_argument("--machine", default="2 cores of an AMD EPYC, no GPU")
+    parser.add_argument("--note", default="", help="a sentence for the model card")
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
@@ -122,6 +131,7 @@ def main(arguments: list[str] | None = None) -> None:
         generator_id=options.id,
         version=options.version,
         machine=options.machine,
+        note=options.note,
     )
     sys.stdout.write(f"{folder}\n")
 

@@ -123,8 +123,9 @@ def _training(facts: CardFacts) -> str:
 
 U-Net with {facts.parameters:,} parameters on one level of the orthonormal Haar transform
 (3 channels x 8 bands, 20 x 24 x 16). Loss on the velocity, weighted by each band's
-amplitude; AdamW, cosine from 1e-3, batch {facts.batch}, averaged weights, 10 % null condition, shifts of up
-to 2 voxels; bfloat16 convolutions in training, float32 in the package (weights stored as float16).
+amplitude; AdamW, cosine from 1e-3, batch {facts.batch}, averaged weights, 10 % null condition,
+shifts of up to 2 voxels; bfloat16 convolutions in training, float32 in the package (weights stored
+as float16).
 {facts.steps:,} steps in {facts.minutes:.0f} minutes on {facts.machine}, beside other work.
 Validation loss by fifths of time, from data to noise: {losses}.{note}"""
 

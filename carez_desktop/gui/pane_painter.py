@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen
 
@@ -59,13 +61,23 @@ class PanePainter:
             self._text(self._margin, y, elided)
             y += line
         left = note.bottom_left[-1:] if self._is_small else note.bottom_left
-        right = note.bottom_right[-1:] if self._is_small else note.bottom_right
+        right = note.bottom_right
+        if self._is_small or not self._fit_beside(left, right):
+            right = right[-1:]
         base = self._height - self._margin - self._metrics.descent()
         for number, words in enumerate(reversed(left)):
             self._text(self._margin, base - number * line, words)
         for number, words in enumerate(reversed(right)):
             width = self._metrics.horizontalAdvance(words)
             self._text(self._width - self._margin - width, base - number * line, words)
+
+    def _fit_beside(self, left: Sequence[str], right: Sequence[str]) -> bool:
+        """Whether no line at the lower left would run into the one at the lower right."""
+        room = self._width - 4 * self._margin
+        return all(
+            self._metrics.horizontalAdvance(one) + self._metrics.horizontalAdvance(other) <= room
+            for one, other in zip(reversed(left), reversed(right), strict=False)
+        )
 
     def _paint_letters(self, note: PaneAnnotations) -> None:
         middle_y = self._height / 2.0 + self._metrics.ascent() / 2.0

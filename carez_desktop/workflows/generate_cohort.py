@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import carez_desktop
 from carez_desktop.domain.bundle import BundleHeader, BundleSummary
-from carez_desktop.domain.finding import Finding
+from carez_desktop.domain.finding import Finding, counted
 from carez_desktop.domain.generation import GenerationOrder, GeneratorPackage, SyntheticCase
 from carez_desktop.errors import StorageError, UsageError
 from carez_desktop.progress import (
@@ -144,7 +144,7 @@ def generate_cohort(
         packages = tuple(order.package for order in orders)
         summary = _assemble(context, staged, packages, plan, out, started, overwrite, cancel)
     _remember(context, staged, summary)
-    progress.report(1.0, f"{total} cases")
+    progress.report(1.0, counted(total, "case"))
     return GeneratedCohort(
         bundle=out,
         bundle_uuid=summary.bundle_uuid,

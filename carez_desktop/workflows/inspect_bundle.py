@@ -8,7 +8,7 @@ from typing import Any
 
 from carez_desktop.domain.bundle import BundleState
 from carez_desktop.domain.codec import to_plain
-from carez_desktop.domain.finding import Finding, Severity
+from carez_desktop.domain.finding import Finding, Severity, counted
 from carez_desktop.domain.generation import PrivacyClass
 from carez_desktop.progress import IGNORE, NEVER, SILENT, CancellationToken, ProgressReporter
 from carez_desktop.workflows.context import WorkflowContext
@@ -85,9 +85,14 @@ def _advice(facts: dict[str, Any]) -> list[Finding]:
         say(Severity.INFO, "simulated_stand_in", "/@simulated_stand_in", text)
     anatomy = [case for case in facts["cases"] if case["privacy_class"] in _SHOWS_ANATOMY]
     if anatomy:
-        text = f"{len(anatomy)} cases show a patient's anatomy: they keep its protection"
+        text = f"{counted(len(anatomy), 'case')} with a patient's anatomy: its protection stays"
         say(Severity.WARNING, "shows_anatomy", "/cases", text)
     unlabelled = sum(not case["labels"] for case in facts["cases"])
     if unlabelled:
-        say(Severity.INFO, "no_labels", "/cases", f"{unlabelled} cases have no label map")
+        say(
+            Severity.INFO,
+            "no_labels",
+            "/cases",
+            f"{counted(unlabelled, 'case')} without a label map",
+        )
     return found

@@ -75,9 +75,7 @@ def regenerate_cases(
     """
     from carez_desktop.hdf5.reader import list_cases
 
-    cases = [
-        entry for entry in list_cases(bundle) if case_ids is None or entry.case_id in case_ids
-    ]
+    cases = [entry for entry in list_cases(bundle) if case_ids is None or entry.case_id in case_ids]
     bench = _Bench(context, device)
     made: list[RegeneratedCase] = []
     for index, entry in enumerate(cases):

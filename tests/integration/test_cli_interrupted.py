@@ -116,6 +116,16 @@ def build_many(folder: Path, series: int, first: int = 0) -> Path:
 
 
 def test_an_import_that_is_killed_three_times_completes_in_the_end(tmp_path: Path) -> None:
+    kill_imports(tmp_path, 3)
+
+
+@pytest.mark.soak
+def test_an_import_that_is_killed_fifty_times_completes_in_the_end(tmp_path: Path) -> None:
+    kill_imports(tmp_path, 50)
+
+
+def kill_imports(tmp_path: Path, times: int) -> None:
+    """Kill an import at random moments; the library is whole or as before, and then completes."""
     studies, home = build_many(tmp_path / "studies", 20), tmp_path / "home"
     before = state_of_files(studies)
     seed = int(time.time())
@@ -124,7 +134,7 @@ def test_an_import_that_is_killed_three_times_completes_in_the_end(tmp_path: Pat
     started = time.monotonic()
     assert outcome_of(process).code == 0
     whole = time.monotonic() - started
-    for _ in range(3):
+    for _ in range(times):
         process = start_process(home, "import", studies)
         time.sleep(dice.uniform(0.2, 1.0) * whole)
         if process.poll() is None:

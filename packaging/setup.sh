@@ -31,6 +31,7 @@ any_of() { compgen -G "$1" >/dev/null || { [ $# -gt 1 ] && any_of "${@:2}"; }; }
 any_of '/usr/lib/*/dri/swrast_dri.so' '/usr/lib64/dri/swrast_dri.so' '/usr/lib/*/libgallium*.so' || missing+=(libgl1-mesa-dri)
 any_of '/usr/lib/*/libEGL_mesa.so.0' '/usr/lib64/libEGL_mesa.so.0' || missing+=(libegl-mesa0)
 command -v Xvfb >/dev/null || missing+=(xvfb)
+command -v xauth >/dev/null || missing+=(xauth)
 ls /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf >/dev/null 2>&1 || missing+=(fonts-dejavu-core)
 if ((${#missing[@]})); then
   if command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then

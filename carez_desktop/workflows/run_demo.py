@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
 
-from carez_desktop.domain.finding import Finding, Severity
+from carez_desktop.domain.finding import Finding, Severity, counted
 from carez_desktop.domain.generation import GenerationOrder
 from carez_desktop.domain.pilot import PilotResult
 from carez_desktop.domain.study import ImportReport
@@ -160,12 +160,7 @@ def _on_given(
         if record.kind is VolumeKind.REAL and not record.refusal
     ]
     if not usable:
-        raise InputError(
-            f"No real volume can be used: {len(report.series)} found in all, "
-            f"{len(report.unreadable)} files unreadable",
-            subject=str(studies),
-            hint="carez series says of each why it does not open; choose another folder",
-        )
+        raise _nothing_usable(studies, report)
     cohort = freeze_cohort(context, name="studies", volume_ids=usable, seed=SEED, cancel=cancel)
     result = run_pilot(
         context,
@@ -180,6 +175,23 @@ def _on_given(
         partial=partial,
     )
     return _with_import(result, report, ())
+
+
+def _nothing_usable(studies: Path, report: ImportReport) -> InputError:
+    """Say which files and series there were, and why none will do; the first three by name."""
+    reasons = [
+        *(f"{Path(file.path).name}: {file.reason}" for file in report.unreadable),
+        *(
+            f"{record.description or record.volume_id}: {record.refusal}"
+            for record in report.series
+        ),
+    ]
+    files = counted(len(report.unreadable), "unreadable file")
+    return InputError(
+        f"No real volume can be used: {counted(len(report.series), 'series', 'series')}, {files}",
+        subject=str(studies),
+        hint="; ".join([*reasons[:3], "choose another folder"]),
+    )
 
 
 def _with_import(

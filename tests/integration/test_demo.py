@@ -33,6 +33,7 @@ def test_a_tilted_series_alone_is_refused_with_its_tilt(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_the_demo_ends_with_a_valid_bundle_of_both_generators(tmp_path: Path) -> None:
     context = open_context(tmp_path / "home")
     result = run_demo(context, out=tmp_path / "out")

@@ -2,7 +2,7 @@
 
 imagecodecs decodes outside Python's global lock, so that a few threads use all cores without
 child processes and shared memory (decision record 0031). What it cannot decode is given to
-pydicom with GDCM and pylibjpeg.
+pydicom with GDCM and pyjpegls.
 """
 
 from __future__ import annotations

@@ -27,6 +27,10 @@ class PrivacyClass(StrEnum):
     IMAGE_CONDITIONED = "image_conditioned"
 
 
+SHOWS_ANATOMY = (PrivacyClass.IMAGE_CONDITIONED.value, PrivacyClass.REAL_LABEL.value)
+"""Classes whose cases show a patient's anatomy and keep the source's protection."""
+
+
 @dataclass(frozen=True, slots=True)
 class ConditionSpec:
     """One condition of a generator, as its JSON Schema states it.

@@ -13,13 +13,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from carez_desktop.domain.generation import SHOWS_ANATOMY
 from carez_desktop.domain.volume import Volume
 from carez_desktop.evaluation.features import volume_features
 from carez_desktop.evaluation.fidelity import PairedNoise
 from carez_desktop.evaluation.memorization import thumbnail_cube
 from carez_desktop.evaluation.utility import UtilityStudy
-
-CONDITIONED = ("image_conditioned", "real_label")
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +61,7 @@ class CaseEvidence:
     @property
     def is_conditioned(self) -> bool:
         """Whether it shows a patient's anatomy by design."""
-        return self.privacy_class in CONDITIONED
+        return self.privacy_class in SHOWS_ANATOMY
 
 
 @dataclass(frozen=True, eq=False)

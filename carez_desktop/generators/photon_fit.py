@@ -266,23 +266,6 @@ class _FrequencyOf:
         return self.statistics.mean_frequency(self.power[chosen], self.rounding_variance)
 
 
-def predicted_sd_hu(
-    regions: Regions,
-    fit: PhotonFit,
-    statistics: PatchStatistics,
-    geometry: ParallelGeometry,
-    *,
-    water_per_mm: float,
-    electronic_quanta: float = 0.0,
-) -> FloatArray:
-    """Return the (n,) noise SD in HU that a fit predicts for detrended patches."""
-    share = statistics.expected(fit.sharpness).variance_share
-    gain = noise_gain(fit.sharpness, geometry) * (1000.0 / water_per_mm) ** 2 * share
-    terms = regions.mean_first / fit.photons
-    terms = terms + regions.mean_second * (electronic_quanta / fit.photons) ** 2
-    return np.asarray(np.sqrt(gain * terms), dtype=np.float64)
-
-
 def _default_fit(photons: float, candidates: int, sharpness: float) -> PhotonFit:
     spread = 1.96 * DEFAULT_RELATIVE_SD
     return PhotonFit(

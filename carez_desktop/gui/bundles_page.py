@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 
 from carez_desktop.domain.bundle import BundleSummary, BundleVerdict, RegeneratedCase
 from carez_desktop.domain.finding import Finding, counted
+from carez_desktop.domain.generation import SHOWS_ANATOMY
 from carez_desktop.gui.evaluate_page import bundle_files
 from carez_desktop.gui.job_bridge import JobCall
 from carez_desktop.gui.page_parts import (
@@ -236,9 +237,7 @@ class BundlesPage(Page):
 
     def _add_release(self, facts: dict[str, Any]) -> None:
         """Ask expressly before cases that show a patient's anatomy leave."""
-        from carez_desktop.workflows.export_bundle import PROTECTED
-
-        shown = sum(case["privacy_class"] in PROTECTED for case in facts["cases"])
+        shown = sum(case["privacy_class"] in SHOWS_ANATOMY for case in facts["cases"])
         self._release = QCheckBox("Release this anatomy")
         self._release.setVisible(False)
         self.panel.addWidget(self._release)

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from carez_desktop.domain.bundle import BundleVerdict, SealVerdict
-from carez_desktop.domain.generation import PrivacyClass
+from carez_desktop.domain.generation import SHOWS_ANATOMY
 from carez_desktop.errors import InputError, UsageError
 from carez_desktop.progress import (
     NEVER,
@@ -16,9 +16,6 @@ from carez_desktop.progress import (
     ProgressReporter,
 )
 from carez_desktop.workflows.context import WorkflowContext
-
-PROTECTED = (PrivacyClass.IMAGE_CONDITIONED.value, PrivacyClass.REAL_LABEL.value)
-"""Cases of these classes show a patient's anatomy (DESIGN section 7)."""
 
 
 def export_bundle(
@@ -64,7 +61,7 @@ def export_bundle(
             subject=bundle.name,
             hint="Seal it first; carez bundle verify says what is wrong with an invalid one",
         )
-    shown = [case for case in list_cases(bundle) if case.privacy_class in PROTECTED]
+    shown = [case for case in list_cases(bundle) if case.privacy_class in SHOWS_ANATOMY]
     if shown and not release_anatomy:
         raise UsageError(
             f"{len(shown)} cases show a patient's anatomy and keep its protection",

@@ -9,11 +9,9 @@ from typing import Any
 from carez_desktop.domain.bundle import BundleState
 from carez_desktop.domain.codec import to_plain
 from carez_desktop.domain.finding import Finding, Severity, counted
-from carez_desktop.domain.generation import PrivacyClass
+from carez_desktop.domain.generation import SHOWS_ANATOMY
 from carez_desktop.progress import IGNORE, NEVER, SILENT, CancellationToken, ProgressReporter
 from carez_desktop.workflows.context import WorkflowContext
-
-_SHOWS_ANATOMY = {PrivacyClass.REAL_LABEL.value, PrivacyClass.IMAGE_CONDITIONED.value}
 
 
 def inspect_bundle(
@@ -83,7 +81,7 @@ def _advice(facts: dict[str, Any]) -> list[Finding]:
     if facts["stand_in"]:
         text = "Simulated studies played the part of real ones"
         say(Severity.INFO, "simulated_stand_in", "/@simulated_stand_in", text)
-    anatomy = [case for case in facts["cases"] if case["privacy_class"] in _SHOWS_ANATOMY]
+    anatomy = [case for case in facts["cases"] if case["privacy_class"] in SHOWS_ANATOMY]
     if anatomy:
         text = f"{counted(len(anatomy), 'case')} with a patient's anatomy: its protection stays"
         say(Severity.WARNING, "shows_anatomy", "/cases", text)

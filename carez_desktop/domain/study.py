@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from carez_desktop.domain.finding import Finding
-from carez_desktop.domain.volume import VolumeKind
+from carez_desktop.domain.volume import SliceAxis, VolumeKind
 
 AttributeValue = str | float | None
 """A DICOM attribute kept by the library under its keyword in snake_case."""
@@ -14,10 +14,16 @@ AttributeValue = str | float | None
 
 @dataclass(frozen=True, slots=True)
 class InstanceHeader:
-    """What import keeps of one DICOM instance; read without its pixels.
+    """What import keeps of one DICOM image, or of one frame of it; read without its pixels.
+
+    A multi-frame object whose frames have places of their own (functional groups, NM detectors)
+    gives one header for each frame, with `number_of_frames` 1. One whose frames are moments of the
+    same view (ultrasound, angiography) stays one header with their number.
 
     Attributes:
         path: Absolute path of the file.
+        number_of_frames: Of how many frames, from `frame_index` on, this header speaks.
+        frame_index: Which frame of the file, from 0.
         image_position_patient: Centre of the first pixel, LPS mm; None for 2-D without position.
         image_orientation_patient: Cosines of the row direction (along increasing column),
             then of the column direction (along increasing row): PS3.3 C.7.6.2.1.1.
@@ -50,6 +56,7 @@ class InstanceHeader:
     has_pixels: bool
     attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
     synthetic_marks: tuple[str, ...] = ()
+    frame_index: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +81,16 @@ class VolumeRecord:
         orientation: Dominant letters of the slice, row and column axis (`SPL`), or "".
         refusal: Why it does not load as a volume; "" for one that does.
         split_reason: Why the series became several volumes; "" for one.
-        paths: Files in slice order.
+        paths: One file for each slice, in slice order; a multi-frame file is named once for each
+            of its frames.
+        frame_indices: Which frame of its file each slice is, from 0; empty where all are 0.
+        slices_only: Whether its slices can be shown at their true positions, and resampled on a
+            regular grid, although it is refused as a volume (tilt, uneven gaps).
+        slice_axis: What runs from slice to slice: space, or time for a cine.
+        samples: 1 for grey values, 3 for colour (palette colour too).
         attributes: Keywords in snake_case of the first instance (as InstanceHeader.attributes).
         labels: Outcomes joined from a CSV.
+        tags: Words that a person put on it.
     """
 
     volume_id: str
@@ -100,6 +114,15 @@ class VolumeRecord:
     objects: tuple[ReferencedObject, ...] = ()
     attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
+    frame_indices: tuple[int, ...] = ()
+    slices_only: bool = False
+    slice_axis: SliceAxis = SliceAxis.SPACE
+    samples: int = 1
+    tags: tuple[str, ...] = ()
+
+    def frame_of(self, index: int) -> tuple[str, int]:
+        """Return the file of a slice and which of its frames the slice is, from 0."""
+        return self.paths[index], self.frame_indices[index] if self.frame_indices else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Any
 from carez_desktop.domain.codec import to_plain
 from carez_desktop.domain.finding import Finding, Severity
 from carez_desktop.domain.study import ReferencedObject, VolumeRecord
-from carez_desktop.domain.volume import VolumeKind
+from carez_desktop.domain.volume import SliceAxis, VolumeKind
 
 _SEARCHED_ATTRIBUTES = (
     "patient_name",
@@ -61,6 +61,9 @@ def record_from_columns(record: str, paths: str) -> VolumeRecord:
             "shape": tuple(plain["shape"]),
             "spacing_mm": None if spacing is None else tuple(spacing),
             "kind": VolumeKind(plain["kind"]),
+            "frame_indices": tuple(plain.get("frame_indices", ())),
+            "slice_axis": SliceAxis(plain.get("slice_axis", "space")),
+            "tags": tuple(plain.get("tags", ())),
             "paths": _unpack_paths(paths),
             "findings": tuple(
                 Finding(**{**item, "severity": Severity(item["severity"])})

@@ -1,133 +1,42 @@
-"""Decode the compressed pixels of one image to stored values.
+"""Decode the compressed pixels of one frame to stored values; runs in a child process.
 
-imagecodecs decodes outside Python's global lock, so that a few threads use all cores without
-child processes and shared memory (decision record 0031). What it cannot decode is given to
-pydicom with GDCM and pyjpegls.
+imagecodecs decodes first; what it cannot is given to pydicom with GDCM and pyjpegls. The streams
+are written by anybody, and the decoders are large C libraries: `frame_decoding` calls this in a
+child process with limits, never the process that a person works in (decision record 0103).
 """
 
 from __future__ import annotations
 
 import struct
+import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import imagecodecs
 import numpy as np
-import numpy.typing as npt
 from pydicom.encaps import encapsulate
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import UID
 
+from carez_desktop.dicom.colour import has_colour_transform, jpeg_colours, to_rgb
+from carez_desktop.dicom.pixel_layout import PixelLayout, StoredArray, raw_values, unpack_frame
 from carez_desktop.domain.transfer_syntaxes import syntax_codec, syntax_name
 from carez_desktop.errors import UnreadableFileError
 
-StoredArray = npt.NDArray[np.integer]
-
-_ITEM, _SEQUENCE_END = b"\xfe\xff\x00\xe0", b"\xfe\xff\xdd\xe0"
 _JPEG_FRAMES = frozenset((*range(0xC0, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xCC), 0xF7))
 _RLE_HEADER = 64
-
-
-@dataclass(frozen=True, slots=True)
-class PixelLayout:
-    """How the stored values of one image are laid out (PS3.5 8.1.1).
-
-    Attributes:
-        bits_allocated: 8, 16 or 32 bits of each cell.
-        bits_stored: Bits of the cell that are the value.
-        high_bit: Position of the value's most significant bit.
-        signed: Whether values are two's complement.
-        little_endian: Byte order of uncompressed cells.
-    """
-
-    rows: int
-    columns: int
-    bits_allocated: int
-    bits_stored: int
-    high_bit: int
-    signed: bool
-    little_endian: bool = True
-
-    @property
-    def dtype(self) -> np.dtype[np.integer]:
-        """Cell of an uncompressed image."""
-        order = "<" if self.little_endian else ">"
-        return np.dtype(f"{order}{'i' if self.signed else 'u'}{self.bits_allocated // 8}")
-
-    @property
-    def byte_count(self) -> int:
-        """Bytes of an uncompressed image."""
-        return self.rows * self.columns * (self.bits_allocated // 8)
-
-    @property
-    def stored_range(self) -> tuple[int, int]:
-        """Smallest and largest value that the stored bits can hold."""
-        if self.signed:
-            return -(1 << (self.bits_stored - 1)), (1 << (self.bits_stored - 1)) - 1
-        return 0, (1 << self.bits_stored) - 1
-
-
-def raw_values(cells: StoredArray, layout: PixelLayout, *, shift: bool = True) -> StoredArray:
-    """Return the values of cells, without what lies in the bits around them.
-
-    Old overlays and vendor flags lie in the bits above Bits Stored; most files have none, and then
-    the cells come back as they are.
-
-    Args:
-        cells: (rows, columns) of `layout.dtype`'s width and signedness.
-        layout: Says which bits count.
-        shift: Whether the value's lowest bit may not be bit 0 (uncompressed and RLE only).
-    """
-    spare = layout.high_bit + 1 - layout.bits_stored
-    if shift and spare > 0:
-        cells = cells >> spare
-    if layout.bits_stored == layout.bits_allocated:
-        return cells
-    low, high = layout.stored_range
-    if cells.size and low <= int(cells.min()) and int(cells.max()) <= high:
-        return cells
-    unused = layout.bits_allocated - layout.bits_stored
-    if layout.signed:
-        return np.right_shift(np.left_shift(cells, unused), unused)
-    return cells & np.array((1 << layout.bits_stored) - 1, dtype=cells.dtype)
-
-
-def first_stream(value: bytes, subject: str) -> bytes:
-    """Join the fragments of an encapsulated single-frame image (PS3.5 A.4).
-
-    Args:
-        value: From the first byte of Pixel Data's value to the end of the file, at the most.
-        subject: File that an error names.
-
-    Raises:
-        UnreadableFileError: The fragments are damaged or cut off.
-    """
-    if value[:4] != _ITEM or len(value) < 8:
-        raise _damaged(subject, "the offset table of its pixel data is missing")
-    position = 8 + int(struct.unpack_from("<I", value, 4)[0])
-    fragments: list[bytes] = []
-    while value[position : position + 4] == _ITEM:
-        if position + 8 > len(value):
-            break
-        (length,) = struct.unpack_from("<I", value, position + 4)
-        position += 8
-        if length > len(value) - position:
-            missing = length - (len(value) - position)
-            raise _damaged(subject, f"{missing} bytes of its compressed pixel data are missing")
-        fragments.append(value[position : position + length])
-        position += length
-    if not fragments:
-        raise _damaged(subject, "it has no compressed pixel data")
-    return fragments[0] if len(fragments) == 1 else b"".join(fragments)
+_HINT = "Export the series uncompressed or in JPEG 2000"
 
 
 def decode_stream(
     stream: bytes, transfer_syntax_uid: str, layout: PixelLayout, subject: str
 ) -> StoredArray:
-    """Decode one compressed image to (rows, columns) stored values in native byte order.
+    """Decode one compressed frame to stored values in native byte order.
 
     The size that the stream claims is compared with the header before anything is allocated.
+
+    Returns:
+        (rows, columns) stored values, or (rows, columns, 3) uint8 red, green and blue.
 
     Raises:
         UnreadableFileError: Truncated or damaged, of another size than the header says, or in an
@@ -136,25 +45,41 @@ def decode_stream(
     codec = syntax_codec(transfer_syntax_uid)
     decode = _DECODERS.get(codec)
     if decode is None:
-        raise UnreadableFileError(
-            f"The encoding is not read: {syntax_name(transfer_syntax_uid)}",
-            subject=subject,
-            hint="Export the series uncompressed or in JPEG 2000",
-        )
-    claimed = _claimed_size(codec, stream)
-    if claimed is not None and claimed != (layout.rows, layout.columns, 1):
-        text = f"its compressed image is {claimed[0]} x {claimed[1]} with {claimed[2]} components"
-        raise _damaged(subject, f"{text}, the header says {layout.rows} x {layout.columns} with 1")
+        what = f"The encoding is not read: {syntax_name(transfer_syntax_uid)}"
+        raise UnreadableFileError(what, subject=subject, hint=_HINT)
+    if codec == "rle" and layout.bits_allocated == 1:
+        what = "RLE of 1-bit pixels: DICOM defines it for whole bytes only (PS3.5 Annex G)"
+        raise UnreadableFileError(what, subject=subject, hint=_HINT)
+    _check_claim(codec, stream, layout, subject)
     try:
         decoded = decode(stream, layout)
-    except (RuntimeError, ValueError, TypeError, MemoryError) as first:
+    except (RuntimeError, ValueError, TypeError, MemoryError, zlib.error) as first:
         decoded = _decode_with_pydicom(stream, transfer_syntax_uid, layout, subject, first)
-    if decoded.shape != (layout.rows, layout.columns):
+    if decoded.shape != layout.shape:
         raise _damaged(subject, f"its pixels decode to {decoded.shape}")
     cell = layout.dtype.newbyteorder("=")
     if decoded.dtype.itemsize != cell.itemsize:
         decoded = decoded.astype(cell)
-    return raw_values(decoded.view(cell), layout, shift=codec == "rle")
+    cells = raw_values(decoded.view(cell), layout, shift=codec in ("rle", "deflated_frame"))
+    if layout.samples == 1:
+        return cells
+    return to_rgb(cells, layout, decoded_to=_decoded_to(codec, stream))
+
+
+def _decoded_to(codec: str, stream: bytes) -> str:
+    """Say `RGB` where the decoder undid the colour transform that the stream states."""
+    if codec == "jpeg" or (codec == "jpeg_2000" and has_colour_transform(stream)):
+        return "RGB"
+    return ""
+
+
+def _check_claim(codec: str, stream: bytes, layout: PixelLayout, subject: str) -> None:
+    claimed = _claimed_size(codec, stream)
+    wanted = (layout.rows, layout.columns, layout.samples)
+    if claimed is not None and claimed != wanted:
+        text = f"its compressed image is {claimed[0]} x {claimed[1]} with {claimed[2]} components"
+        said = f"the header says {wanted[0]} x {wanted[1]} with {wanted[2]}"
+        raise _damaged(subject, f"{text}, {said}")
 
 
 def _damaged(subject: str, what: str) -> UnreadableFileError:
@@ -166,19 +91,38 @@ def _damaged(subject: str, what: str) -> UnreadableFileError:
 
 
 def _decode_rle(stream: bytes, layout: PixelLayout) -> StoredArray:
-    cell = layout.dtype.newbyteorder("<")
+    """Decode PackBits segments, one for each byte of a cell, highest first (PS3.5 G.2)."""
+    width = layout.dtype.itemsize
     if len(stream) < _RLE_HEADER:
         raise ValueError("shorter than an RLE header")
-    (segments,) = struct.unpack_from("<I", stream)
-    if segments != cell.itemsize:
-        raise ValueError(f"{segments} RLE segments for cells of {cell.itemsize} bytes")
-    out = np.zeros(layout.rows * layout.columns, dtype=cell)
-    imagecodecs.dicomrle_decode(stream, dtype=cell, out=out.data)
-    return out.reshape(layout.rows, layout.columns)
+    segments, *starts = struct.unpack_from("<16I", stream)
+    if segments != width * layout.samples:
+        raise ValueError(f"{segments} RLE segments for cells of {width} bytes")
+    pixels = layout.rows * layout.columns
+    out = np.zeros((layout.samples, pixels, width), dtype=np.uint8)
+    ends = [*starts[1:segments], len(stream)]
+    for index, (start, end) in enumerate(zip(starts[:segments], ends, strict=True)):
+        if not _RLE_HEADER <= start <= end <= len(stream):
+            raise ValueError("RLE segments lie outside their stream")
+        plane = np.zeros(pixels, dtype=np.uint8)
+        imagecodecs.packbits_decode(stream[start:end], out=plane.data)
+        sample, byte = divmod(index, width)
+        out[sample, :, width - 1 - byte] = plane
+    cells = out.view(layout.dtype.newbyteorder("<")).reshape(-1, layout.rows, layout.columns)
+    return cells[0] if layout.samples == 1 else np.ascontiguousarray(np.moveaxis(cells, 0, -1))
 
 
-def _decode_jpeg(stream: bytes, _: PixelLayout) -> StoredArray:
-    return np.asarray(imagecodecs.jpeg_decode(stream))
+def _decode_jpeg(stream: bytes, layout: PixelLayout) -> StoredArray:
+    if layout.samples == 1:
+        return np.asarray(imagecodecs.jpeg_decode(stream))
+    colours = jpeg_colours(stream, layout.photometric)
+    return np.asarray(imagecodecs.jpeg_decode(stream, colorspace=colours, outcolorspace="RGB"))
+
+
+def _decode_jpeg_lossless(stream: bytes, layout: PixelLayout) -> StoredArray:
+    if layout.samples == 1:
+        return np.asarray(imagecodecs.jpeg_decode(stream))
+    return np.asarray(imagecodecs.jpeg_decode(stream, colorspace="RGB", outcolorspace="RGB"))
 
 
 def _decode_jpeg_ls(stream: bytes, _: PixelLayout) -> StoredArray:
@@ -189,12 +133,22 @@ def _decode_jpeg_2000(stream: bytes, _: PixelLayout) -> StoredArray:
     return np.asarray(imagecodecs.jpeg2k_decode(stream, numthreads=1))
 
 
+def _inflate_frame(stream: bytes, layout: PixelLayout) -> StoredArray:
+    """Inflate a frame of Deflated Image Frame Compression (PS3.5 A.4.12), never beyond its size."""
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    data = inflater.decompress(stream, layout.byte_count)
+    if len(data) < layout.byte_count:
+        raise ValueError(f"{len(data)} of {layout.byte_count} bytes")
+    return np.asarray(unpack_frame(data, layout))
+
+
 _DECODERS: dict[str, Callable[[bytes, PixelLayout], StoredArray]] = {
     "rle": _decode_rle,
     "jpeg": _decode_jpeg,
-    "jpeg_lossless": _decode_jpeg,
+    "jpeg_lossless": _decode_jpeg_lossless,
     "jpeg_ls": _decode_jpeg_ls,
     "jpeg_2000": _decode_jpeg_2000,
+    "deflated_frame": _inflate_frame,
 }
 
 
@@ -205,17 +159,20 @@ def _decode_with_pydicom(
     options: dict[str, Any] = {
         "rows": layout.rows,
         "columns": layout.columns,
-        "samples_per_pixel": 1,
-        "photometric_interpretation": "MONOCHROME2",
+        "samples_per_pixel": layout.samples,
+        "photometric_interpretation": layout.photometric,
         "number_of_frames": 1,
         "bits_allocated": layout.bits_allocated,
         "bits_stored": layout.bits_stored,
         "pixel_representation": int(layout.signed),
         "pixel_keyword": "PixelData",
     }
+    if layout.samples == 3:
+        options["planar_configuration"] = int(layout.planar)
     try:
         decoder = get_decoder(UID(uid))
-        decoded, _ = decoder.as_array(encapsulate([stream]), raw=True, index=0, **options)
+        raw = layout.samples == 1 or syntax_codec(uid) != "jpeg"
+        decoded, _ = decoder.as_array(encapsulate([stream]), raw=raw, index=0, **options)
     except (RuntimeError, ValueError, TypeError, NotImplementedError, MemoryError, UserWarning):
         reason = str(first) or type(first).__name__
         raise _damaged(subject, f"its {syntax_name(uid)} stream does not decode ({reason})") from (
@@ -226,7 +183,7 @@ def _decode_with_pydicom(
 
 def _claimed_size(codec: str, stream: bytes) -> tuple[int, int, int] | None:
     """Return (rows, columns, components) that a stream states of itself, or None."""
-    if codec == "rle":
+    if codec in ("rle", "deflated_frame"):
         return None
     try:
         return _size_in_jpeg_2000(stream) if codec == "jpeg_2000" else _size_in_jpeg(stream)

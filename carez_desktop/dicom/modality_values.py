@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from carez_desktop.dicom.decoders import PixelLayout, StoredArray
+from carez_desktop.dicom.pixel_layout import PixelLayout, StoredArray
 
 _INT16 = np.iinfo(np.int16)
 _INT32 = np.iinfo(np.int32)

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from carez_desktop.dicom.decoders import PixelLayout, decode_stream, first_stream, raw_values
+from carez_desktop.dicom.decoders import decode_stream
+from carez_desktop.dicom.frame_location import locate_encapsulated, read_fragments
 from carez_desktop.dicom.header_reader import DicomHeader, read_header
 from carez_desktop.dicom.instance_header import PLACE_TAGS, WANTED_TAGS, to_instance_header
 from carez_desktop.dicom.modality_values import (
@@ -24,6 +25,7 @@ from carez_desktop.dicom.modality_values import (
     put_modality_values,
     wider,
 )
+from carez_desktop.dicom.pixel_layout import PixelLayout, raw_values
 from carez_desktop.domain.geometry import VolumeGeometry
 from carez_desktop.domain.slice_order import EXACT_MM, REGULAR_MM, check_corners
 from carez_desktop.domain.stacking import stack_geometry_of
@@ -301,13 +303,14 @@ def _read_slice(item: _Slice, value_type: ValueType, out: npt.NDArray[Any]) -> N
             if codec == "raw":
                 _read_raw(stream.readinto, item, value_type, out)
                 return
-            value = stream.read()
+            (fragments,) = locate_encapsulated(stream, item.header, 1).frames
+            value = read_fragments(stream, fragments, str(path))
     except OSError as error:
         raise UnreadableFileError(
             f"The file cannot be read: {error.strerror or error}", subject=str(path), hint=_AGAIN
         ) from error
     uid = item.header.transfer_syntax_uid
-    stored = decode_stream(first_stream(value, str(path)), uid, layout, str(path))
+    stored = decode_stream(value, uid, layout, str(path))
     put_modality_values(stored, item.rescale, value_type, out)
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import imagecodecs
 import numpy as np
 import pytest
-from pydicom.encaps import encapsulate
 from pydicom.uid import UID
 
-from carez_desktop.dicom.decoders import PixelLayout, decode_stream, first_stream
+from carez_desktop.dicom.decoders import decode_stream
+from carez_desktop.dicom.pixel_layout import PixelLayout
 from carez_desktop.errors import UnreadableFileError
 
 RLE, JPEG_LOSSLESS = "1.2.840.10008.1.2.5", "1.2.840.10008.1.2.4.70"
@@ -65,19 +65,6 @@ def test_rle_gives_the_array_back(dtype: str, bits: int) -> None:
     assert np.array_equal(decode_stream(frame, RLE, layout_of(array, bits), "f"), array)
 
 
-def test_fragments_are_joined() -> None:
-    value = encapsulate([b"0123456789"], fragments_per_frame=2)
-    assert first_stream(value, "f").rstrip(b"\0") == b"0123456789"
-
-
-@pytest.mark.parametrize("keep", [2, 8, 18, 30])
-def test_cut_fragments_are_an_error_that_names_the_file(keep: int) -> None:
-    value = encapsulate([b"x" * 64])
-    with pytest.raises(UnreadableFileError) as caught:
-        first_stream(value[:keep], "the-file")
-    assert caught.value.subject == "the-file"
-
-
 @pytest.mark.parametrize("uid", [JPEG_LOSSLESS, JPEG_LS, JPEG_2000])
 def test_stream_of_another_size_is_refused_before_decoding(uid: str) -> None:
     array = pattern("u2", 12)
@@ -94,5 +81,5 @@ def test_rubbish_is_a_clear_error(uid: str) -> None:
 
 
 def test_unread_encoding_is_named() -> None:
-    with pytest.raises(UnreadableFileError, match=r"1\.2\.840\.10008\.1\.2\.4\.100"):
+    with pytest.raises(UnreadableFileError, match="MPEG-2 video, main level"):
         decode_stream(b"", "1.2.840.10008.1.2.4.100", PixelLayout(8, 8, 8, 8, 7, False), "f")

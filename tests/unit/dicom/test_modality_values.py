@@ -3,7 +3,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from carez_desktop.dicom.decoders import PixelLayout, raw_values
 from carez_desktop.dicom.modality_values import (
     DoesNotFitError,
     Rescale,
@@ -12,6 +11,7 @@ from carez_desktop.dicom.modality_values import (
     put_modality_values,
     wider,
 )
+from carez_desktop.dicom.pixel_layout import PixelLayout, raw_values
 
 
 def layout(bits: int = 16, *, signed: bool = False, high_bit: int | None = None) -> PixelLayout:

@@ -68,13 +68,14 @@ class OddCase:
         target.mkdir(parents=True)
         paths = [target / name for name in self.files]
         for path, content in zip(paths, self.files.values(), strict=True):
+            path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
         return paths
 
 
 def uid_of(name: str) -> str:
     """Series UID of a case: made from its name, so that a case keeps it when others come."""
-    return f"{STUDY}.{zlib.crc32(name.encode())}"
+    return f"{STUDY}.{1_000_000_000 + zlib.crc32(name.encode())}"
 
 
 def data_set(name: str, sop_class: str, modality: str, index: int = 0) -> Dataset:
@@ -87,7 +88,9 @@ def data_set(name: str, sop_class: str, modality: str, index: int = 0) -> Datase
     image.StudyInstanceUID, image.SeriesInstanceUID = STUDY, uid_of(name)
     image.PatientID, image.PatientName = "CORPUS", "Corpus^Odd"
     image.PatientSex, image.PatientAge = "F", "061Y"
-    image.StudyDate, image.SeriesDescription = "20240131", name
+    image.StudyDate, image.StudyTime, image.StudyID = "20240131", "101500", "1"
+    image.AccessionNumber, image.SeriesDescription = "A1", name
+    image.SeriesNumber = 1
     image.Modality, image.InstanceNumber = modality, index + 1
     image.ImageType = ["ORIGINAL", "PRIMARY"]
     return image

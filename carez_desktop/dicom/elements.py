@@ -8,30 +8,32 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from pydicom.charset import convert_encodings, decode_bytes, python_encoding
+from carez_desktop.dicom.character_sets import NAME_DELIMITERS, TextDecoder
+from carez_desktop.dicom.element_bytes import ElementBudget
+from carez_desktop.dicom.sequence_items import parse_items
 
 SPECIFIC_CHARACTER_SET = 0x00080005
-
-_ESCAPE = 0x1B
-_TEXT_DELIMITERS = {0x0D, 0x0A, 0x09, 0x0C}
-_NAME_DELIMITERS = {0x5E, 0x3D}
+_IS_LIMIT = 2.0**31
 
 
 @dataclass(slots=True)
 class ElementTable:
-    """Raw values of the wanted top-level elements of one data set.
+    """Raw values of the wanted elements of one data set, or of all elements of one item.
 
     Attributes:
         values: Tag (group << 16 | element) -> value bytes as they lie in the file.
         little_endian: Byte order of binary values.
+        explicit: Whether the elements carry their VR in the file.
+        unknown: Tags that have the VR UN in the file.
     """
 
     values: dict[int, bytes] = field(default_factory=dict)
     little_endian: bool = True
-    _encodings: list[str] | None = None
+    explicit: bool = True
+    unknown: set[int] = field(default_factory=set)
+    _decoder: TextDecoder | None = None
 
     def __contains__(self, tag: int) -> bool:
         """Whether the element is there, even if empty."""
@@ -52,12 +54,45 @@ class ElementTable:
 
     def text(self, tag: int) -> str:
         """Return a value of text kind in its Specific Character Set (PS3.5 6.1.2)."""
-        return self._decode(self.raw(tag), _TEXT_DELIMITERS)
+        return self.decoder.decode(self.raw(tag))
+
+    def texts(self, tag: int) -> tuple[str, ...]:
+        """Return the values of a text kind that may be multiple."""
+        raw = self.raw(tag)
+        return self.decoder.values(raw) if raw else ()
 
     def person_name(self, tag: int) -> str:
         """Return the alphabetic component group of a person name, or the first that is there."""
-        groups = self._decode(self.raw(tag), _NAME_DELIMITERS).split("=")
-        return next((group.strip() for group in groups if group.strip()), "")
+        return next((group for group in self.person_name_groups(tag) if group), "")
+
+    def person_name_groups(self, tag: int) -> tuple[str, str, str]:
+        """Return the alphabetic, ideographic and phonetic group of a name (PS3.5 6.2, PN)."""
+        name = self.decoder.decode(self.raw(tag), NAME_DELIMITERS)
+        groups = [group.strip(" ^") for group in name.split("=")]
+        alphabetic, ideographic, phonetic = (*groups, "", "", "")[:3]
+        return alphabetic, ideographic, phonetic
+
+    def items(self, tag: int, budget: ElementBudget | None = None) -> tuple[ElementTable, ...]:
+        """Return the items of a sequence; one level is parsed, nested ones stay bytes.
+
+        An item without a Specific Character Set of its own has that of the data set around it.
+        A damaged sequence gives the items before the damage.
+        """
+        raw = self.values.get(tag)
+        if not raw:
+            return ()
+        explicit = self.explicit and tag not in self.unknown
+        little = self.little_endian or tag in self.unknown
+        tables = []
+        for item in parse_items(raw, explicit, "<" if little else ">", budget):
+            decoder = None if SPECIFIC_CHARACTER_SET in item else self.decoder
+            tables.append(ElementTable(item, little, item.explicit, item.unknown, decoder))
+        return tuple(tables)
+
+    def first_item(self, tag: int) -> ElementTable:
+        """Return the first item of a sequence; an empty table where there is none."""
+        items = self.items(tag)
+        return items[0] if items else ElementTable()
 
     def decimals(self, tag: int) -> tuple[float, ...]:
         """Return the values of DS or IS; empty where one is not a finite number."""
@@ -68,14 +103,17 @@ class ElementTable:
         return numbers if all(math.isfinite(number) for number in numbers) else ()
 
     def decimal(self, tag: int) -> float | None:
-        """Return the first value of DS or IS, or None."""
-        numbers = self.decimals(tag)
-        return numbers[0] if numbers else None
+        """Return the first value of DS or IS; None where it is no finite number."""
+        try:
+            number = float(self.code(tag).partition("\\")[0])
+        except ValueError:
+            return None
+        return number if math.isfinite(number) else None
 
     def integer(self, tag: int) -> int | None:
-        """Return the first value of IS, or None."""
+        """Return the first value of IS; None where it is no number of 32 bits (PS3.5 6.2)."""
         number = self.decimal(tag)
-        return int(number) if number is not None else None
+        return int(number) if number is not None and abs(number) < _IS_LIMIT else None
 
     def binary(self, tag: int, kind: str) -> float | None:
         """Return the first value of a binary kind.
@@ -91,26 +129,28 @@ class ElementTable:
         (value,) = struct.unpack_from(("<" if self.little_endian else ">") + kind, raw)
         return float(value) if math.isfinite(value) else None
 
+    def binaries(self, tag: int, kind: str) -> tuple[float, ...]:
+        """Return all values of a binary kind (`binary` says which); empty if one is not finite."""
+        raw = self.raw(tag)
+        count = len(raw) // struct.calcsize(kind)
+        order = "<" if self.little_endian else ">"
+        values = struct.unpack_from(f"{order}{count}{kind}", raw)
+        return tuple(map(float, values)) if all(map(math.isfinite, values)) else ()
+
+    def tags(self, tag: int) -> tuple[int, ...]:
+        """Return the values of AT."""
+        halves = self.binaries(tag, "H")
+        pairs = zip(halves[::2], halves[1::2], strict=False)
+        return tuple(int(group) << 16 | int(element) for group, element in pairs)
+
     def unsigned(self, tag: int) -> int | None:
         """Return the first value of US, or None."""
         value = self.binary(tag, "H")
         return None if value is None else int(value)
 
-    def _decode(self, raw: bytes, delimiters: set[int]) -> str:
-        if raw.isascii() and _ESCAPE not in raw:
-            return raw.decode("ascii").strip(" \0")
-        if self._encodings is None:
-            self._encodings = _python_encodings(self.codes(SPECIFIC_CHARACTER_SET))
-        try:
-            return decode_bytes(raw, self._encodings, delimiters).strip(" \0")
-        except (LookupError, UnicodeError, UserWarning):
-            return raw.decode("latin-1").strip(" \0")
-
-
-def _python_encodings(terms: Sequence[str]) -> list[str]:
-    """Map the terms of Specific Character Set to codecs, leaving out terms nobody defined."""
-    known = [term for term in terms if term in python_encoding]
-    try:
-        return list(convert_encodings(known or [""]))
-    except (LookupError, UserWarning):
-        return ["latin_1"]
+    @property
+    def decoder(self) -> TextDecoder:
+        """What decodes the text of this data set."""
+        if self._decoder is None:
+            self._decoder = TextDecoder(self.codes(SPECIFIC_CHARACTER_SET))
+        return self._decoder

@@ -115,6 +115,13 @@ _AGE = re.compile(r"^(\d{1,3})([DWMY])$")
 _DAYS = {"D": 1.0, "W": 7.0, "M": 365.25 / 12, "Y": 365.25}
 
 
+def frame_headers(
+    header: DicomHeader, *, with_attributes: bool = True
+) -> tuple[InstanceHeader, ...]:
+    """Build a record for each frame that has a place of its own, else one for the file."""
+    return (to_instance_header(header, with_attributes=with_attributes),)
+
+
 def to_instance_header(header: DicomHeader, *, with_attributes: bool = True) -> InstanceHeader:
     """Build the record of one instance.
 

@@ -4,6 +4,7 @@ import contextlib
 import os
 import random
 import struct
+import zlib
 from pathlib import Path
 
 import pydicom
@@ -17,10 +18,10 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
 )
 
-from carez_desktop.dicom import header_reader
+from carez_desktop.dicom.element_bytes import NotUnderstoodError
 from carez_desktop.dicom.header_reader import PIXEL_DATA, looks_like_dicom, read_header
+from carez_desktop.dicom.inflation import inflate
 from carez_desktop.dicom.instance_header import WANTED_TAGS, to_instance_header
-from carez_desktop.domain.stacking import stack_instances
 from carez_desktop.errors import UnreadableFileError
 from tests.builders.dicom_series import SeriesPlan, build_series
 
@@ -58,14 +59,6 @@ def test_walk_agrees_with_pydicom(tmp_path: Path, syntax: str) -> None:
     assert content == oracle.PixelData
 
 
-def test_walk_needs_no_pydicom_for_ordinary_files(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(header_reader.pydicom, "dcmread", None)
-    (path,) = build_series(tmp_path, SeriesPlan((1, 6, 8)), nested)
-    assert read_header(path, WANTED_TAGS).pixels is not None
-
-
 def test_unknown_vr_has_a_long_length(tmp_path: Path) -> None:
     (path,) = build_series(tmp_path, SeriesPlan((1, 6, 8)))
     content = path.read_bytes()
@@ -76,13 +69,30 @@ def test_unknown_vr_has_a_long_length(tmp_path: Path) -> None:
     assert to_instance_header(header).series_instance_uid == "1.2.3.4"
 
 
-def test_deflated_header_is_read_by_pydicom(tmp_path: Path) -> None:
+def test_deflated_header_says_where_its_pixels_are_once_inflated(tmp_path: Path) -> None:
     plan = SeriesPlan((1, 6, 8), transfer_syntax=DeflatedExplicitVRLittleEndian)
     (path,) = build_series(tmp_path, plan)
-    instance = to_instance_header(read_header(path, WANTED_TAGS))
-    assert instance.columns == 8
-    (record,) = stack_instances([instance])
-    assert record.refusal == "The encoding is not read: deflated explicit little endian"
+    header = read_header(path, WANTED_TAGS)
+    assert to_instance_header(header).columns == 8
+    assert header.deflated_from is not None
+    assert header.pixels is not None
+    with path.open("rb") as stream:
+        inflated, length = inflate(stream, header.deflated_from)
+    assert header.data_size == length == len(inflated)
+    found = inflated[header.pixels.offset :][: header.pixels.length]
+    assert found == pydicom.dcmread(path).PixelData
+
+
+def test_deflate_bomb_is_refused_while_it_inflates(tmp_path: Path) -> None:
+    (path,) = build_series(
+        tmp_path, SeriesPlan((1, 6, 8), transfer_syntax=DeflatedExplicitVRLittleEndian)
+    )
+    header = read_header(path, WANTED_TAGS)
+    packer = zlib.compressobj(9, wbits=-zlib.MAX_WBITS)
+    bomb = packer.compress(b"\0" * (3 << 20)) + packer.flush()
+    path.write_bytes(path.read_bytes()[: header.deflated_from] + bomb)
+    with path.open("rb") as stream, pytest.raises(NotUnderstoodError, match="more than 2 MiB"):
+        inflate(stream, header.deflated_from or 0, most=2 << 20)
 
 
 def test_file_without_preamble_is_recognised(tmp_path: Path) -> None:

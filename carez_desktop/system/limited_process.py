@@ -1,8 +1,9 @@
 """Run one function in a fresh process with limits of memory, time and files, then let it die.
 
-For parsing hostile files: a crash of the parser kills the child only, and the child can neither
-write files nor load plug-ins. `child_process` keeps warm children for trusted work; here each call
-starts clean. Where the system cannot set limits, the work is refused instead of run unlimited.
+For verdicts on files from outside: a crash of the parser kills the child only, the child can
+neither write files nor load plug-ins, and no file is parsed by a child that saw another one before.
+`child_process` keeps children warm, where thousands of files are read and a start for each would
+cost minutes. Where the system cannot set limits, the work is refused instead of run unlimited.
 """
 
 from __future__ import annotations
@@ -20,17 +21,16 @@ from typing import Any
 from carez_desktop import errors
 from carez_desktop.errors import CarezError, ChildCrashError
 from carez_desktop.progress import NEVER, CancellationToken
+from carez_desktop.system.process_limits import (
+    child_environment,
+    describe_death,
+    die_with_parent,
+    limit_this_process,
+)
 
 _BOOT = "from carez_desktop.system.limited_process import serve; serve()"
 _POLL_S = 0.1
 _HINT = "Get a new copy of the file from its sender"
-_QUIET = {
-    # HDF5 looks for filter plug-ins on the disk unless it is told not to.
-    "HDF5_PLUGIN_PRELOAD": "::",
-    "OPENBLAS_NUM_THREADS": "1",
-    "OMP_NUM_THREADS": "1",
-    "PYTHONDONTWRITEBYTECODE": "1",
-}
 
 
 def run_limited(
@@ -57,12 +57,13 @@ def run_limited(
     """
     order = {"function": function, "request": dict(request), "memory_mib": memory_mib}
     order["cpu_s"] = int(timeout_s) + 1
+    order["parent"] = os.getpid()
     child = subprocess.Popen(
         [sys.executable, "-c", _BOOT],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env=_environment(),
+        env=child_environment(PYTHONPATH=_search_path()),
     )
     with child:
         try:
@@ -76,6 +77,7 @@ def run_limited(
 def serve() -> None:
     """Be the child: read the order, set the limits, call the function, write its result."""
     order = json.loads(sys.stdin.buffer.read())
+    die_with_parent(order["parent"])
     try:
         module, _, name = order["function"].partition(":")
         called = getattr(importlib.import_module(module), name)
@@ -111,7 +113,7 @@ def _result(returncode: int, output: bytes) -> Any:
         answer = json.loads(output)
     except ValueError:
         raise ChildCrashError(
-            f"The process that read the file died (status {returncode})", hint=_HINT
+            f"The process that read the file died ({describe_death(returncode)})", hint=_HINT
         ) from None
     if "error" in answer:
         kind, what, subject, hint = answer["error"]
@@ -120,33 +122,20 @@ def _result(returncode: int, output: bytes) -> Any:
     return answer["result"]
 
 
-def _environment() -> dict[str, str]:
+def _search_path() -> str:
     root = str(Path(__file__).resolve().parents[2])
-    paths = [root, *filter(None, [os.environ.get("PYTHONPATH", "")])]
-    return {**os.environ, **_QUIET, "PYTHONPATH": os.pathsep.join(paths)}
+    return os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH", "")])])
 
 
 def _limit_self(memory_mib: int, cpu_s: int) -> None:
-    """Limit address space, processor time, written files, open files and core dumps.
+    """Set the limits of this process; no file is written below them.
 
     Raises:
-        ChildCrashError: Where the system has no such limits (Windows).
+        ChildCrashError: Where a process cannot limit itself (Windows).
     """
-    try:
-        import resource
-    except ImportError:
+    if sys.platform == "win32":
         raise ChildCrashError(
             "This system cannot limit a process, so a file from outside is not parsed",
             hint="Verify it on Linux, or with docs/reference/verify_bundle.py at your own risk",
-        ) from None
-    limits = {
-        resource.RLIMIT_AS: memory_mib << 20,
-        resource.RLIMIT_CPU: cpu_s,
-        resource.RLIMIT_FSIZE: 0,
-        resource.RLIMIT_NOFILE: 64,
-        resource.RLIMIT_CORE: 0,
-    }
-    for limit, value in limits.items():
-        _, hard = resource.getrlimit(limit)
-        allowed = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        resource.setrlimit(limit, (allowed, allowed))
+        )
+    limit_this_process(memory_mib=memory_mib, cpu_s=cpu_s)

@@ -16,6 +16,9 @@ from carez_desktop.system.settings import Settings, load_settings
 if TYPE_CHECKING:
     from carez_desktop.library.study_library import StudyLibrary
     from carez_desktop.system.audit_log import AuditLog
+    from carez_desktop.system.child_process import ChildPool
+
+_CHILD_MODULES = ("numpy", "imagecodecs", "carez_desktop.dicom.decoders")
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,18 @@ class WorkflowContext:
         from carez_desktop.system.audit_log import AuditLog
 
         return AuditLog(self.home / "audit")
+
+    @cached_property
+    def children(self) -> ChildPool:
+        """The warm children that decode and parse hostile bytes; none is started yet."""
+        from carez_desktop.system.child_process import ChildPool
+
+        return ChildPool(preload=_CHILD_MODULES)
+
+    def close(self) -> None:
+        """End the children; an interpreter that exits does it by itself."""
+        if "children" in self.__dict__:
+            self.children.close()
 
     @property
     def package_roots(self) -> tuple[Path, ...]:

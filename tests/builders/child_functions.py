@@ -1,0 +1,116 @@
+"""What misbehaves in the child processes of tests; each takes a request and ends badly, or not."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import socket
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from carez_desktop.errors import CarezError, UnreadableFileError
+from carez_desktop.system.shared_array import open_region
+
+HERE = "tests.builders.child_functions"
+
+
+def echo(request: dict[str, Any]) -> Any:
+    return request
+
+
+def pid(_: dict[str, Any]) -> int:
+    return os.getpid()
+
+
+def fill(request: dict[str, Any]) -> list[int]:
+    region = open_region(request["region"])
+    region[...] = request["value"]
+    return list(region.shape)
+
+
+def double(request: dict[str, Any]) -> None:
+    open_region(request["nested"][0]["target"])[...] = 2 * open_region(request["source"])
+
+
+def shrink(request: dict[str, Any]) -> None:
+    os.ftruncate(request["region"]["descriptor"], 0)
+
+
+def abort(_: dict[str, Any]) -> None:
+    os.abort()
+
+
+def segfault(_: dict[str, Any]) -> None:
+    ctypes.string_at(0)
+
+
+def leave(_: dict[str, Any]) -> None:
+    sys.exit(3)
+
+
+def sleep(request: dict[str, Any]) -> float:
+    time.sleep(request["seconds"])
+    return float(request["seconds"])
+
+
+def compute(_: dict[str, Any]) -> None:
+    while True:
+        pass
+
+
+def take_memory(_: dict[str, Any]) -> int:
+    return len(bytearray(3 << 30))
+
+
+def answer_much(_: dict[str, Any]) -> str:
+    return "x" * (40 << 20)
+
+
+def answer_an_object(_: dict[str, Any]) -> object:
+    return object()
+
+
+def answer_deeply(_: dict[str, Any]) -> Any:
+    deep: list[Any] = []
+    for _ in range(900):
+        deep = [deep]
+    return deep
+
+
+def refuse(request: dict[str, Any]) -> None:
+    raise UnreadableFileError("It is damaged", subject=request["path"], hint="Get it again")
+
+
+def stumble(_: dict[str, Any]) -> None:
+    raise ZeroDivisionError("odd spacing")
+
+
+def write_file(request: dict[str, Any]) -> str:
+    try:
+        with Path(request["path"]).open("wb") as stream:
+            stream.write(b"x")
+    except OSError as error:
+        return type(error).__name__
+    return "written"
+
+
+def connect(_: dict[str, Any]) -> str:
+    try:
+        socket.create_connection(("192.0.2.1", 80), timeout=0.2)
+    except CarezError as error:
+        return error.code
+    except OSError as error:
+        return type(error).__name__
+    return "connected"
+
+
+def say_garbage(request: dict[str, Any]) -> None:
+    """Write over the connection what is no answer, as code that a file brought along might."""
+    for descriptor in range(3, 20):
+        try:
+            os.write(descriptor, bytes.fromhex(request["bytes"]))
+        except OSError:
+            continue
+    time.sleep(10)

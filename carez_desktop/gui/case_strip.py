@@ -45,7 +45,8 @@ class CaseStrip(QListWidget):
     def _picture(self, volume: Volume) -> QPixmap:
         """Draw the middle slice with square millimetres and the badge."""
         # The renderer is imported with the first picture, not with the page.
-        from carez_desktop.rendering.slice_pipeline import SliceSampler, grey_levels
+        from carez_desktop.rendering.display_values import grey_levels
+        from carez_desktop.rendering.slice_pipeline import SliceSampler
         from carez_desktop.workspace.viewport import Plane, Viewport
 
         viewport = Viewport(Plane.AXIAL, volume.geometry)

@@ -118,6 +118,7 @@ class LibraryPage(Page):
         records = listing.records
         self._stand_in = listing.stand_in
         self._records = records
+        self._session.listed = tuple(r.volume_id for r in records if opens(r))
         self._by_id = {record.volume_id: record for record in records}
         self._pictures = listing.pictures
         self.tree.show_records(records, stand_in=listing.stand_in)
@@ -241,9 +242,9 @@ class LibraryPage(Page):
                 button("Compare the two", lambda: request.emit(first, second), role="primary")
             )
             return
-        opens = button("Open in View", lambda: request.emit(first, ""), role="primary", tip="Enter")
-        opens.setEnabled(not chosen[0].refusal)
-        self.panel.addWidget(opens)
+        door = button("Open in View", lambda: request.emit(first, ""), role="primary", tip="Enter")
+        door.setEnabled(opens(chosen[0]))
+        self.panel.addWidget(door)
         if chosen[0].kind is VolumeKind.REAL and not chosen[0].refusal:
             self.panel.addWidget(button("Generate from it", lambda: self._generate(first)))
 
@@ -272,6 +273,11 @@ class LibraryPage(Page):
         for finding in record.findings:
             text = f"{finding.severity.value}: {finding.text}"
             self.panel.addWidget(words(text, "caution", wrap=True))
+
+
+def opens(record: VolumeRecord) -> bool:
+    """Whether the View page can show it: as a volume, or slice by slice."""
+    return not record.refusal or record.slices_only
 
 
 def import_text(report: ImportReport) -> str:

@@ -43,6 +43,13 @@ class PanePainter:
         self._paint_corners(note, badge_width)
         self._paint_frame(note, focused)
 
+    def paint_progress(self, words: str) -> None:
+        """Write a line at the lower middle: how far the rest has been read."""
+        if words:
+            width = self._metrics.horizontalAdvance(words)
+            y = self._height - 3 * self._margin - self._metrics.descent()
+            self._text((self._width - width) / 2.0, y, words)
+
     def _text(self, x: float, y: float, words: str) -> None:
         """Draw one line with a dark outline, so that it stays legible on bright anatomy."""
         self._painter.setPen(self._theme.colour("overlay_edge"))
@@ -82,6 +89,8 @@ class PanePainter:
     def _paint_letters(self, note: PaneAnnotations) -> None:
         middle_y = self._height / 2.0 + self._metrics.ascent() / 2.0
         letters = note.letters
+        if letters is None:
+            return
         self._text(self._margin, middle_y, letters.left)
         width = self._metrics.horizontalAdvance(letters.right)
         self._text(self._width - self._margin - width, middle_y, letters.right)
@@ -95,6 +104,8 @@ class PanePainter:
         self._text((self._width - width) / 2.0, bottom, letters.bottom)
 
     def _paint_ruler(self, note: PaneAnnotations) -> None:
+        if note.ruler is None:
+            return
         length = note.ruler.length_pixels
         lines = 1 if self._is_small else len(note.bottom_right)
         bottom = self._height - 2 * self._margin - lines * self._metrics.height()

@@ -22,6 +22,10 @@ class Session(QObject):
         source_requested(str): Offer a volume as the source of a generation.
         bundle_requested(str): Choose a bundle file on the Bundles page.
         evaluation_requested(str): Show the evaluation of a bundle file.
+        paths_requested(tuple): Import folders and files, or open bundles, as `Path`s.
+
+    Attributes:
+        listed: Ids of the volumes that the Library page lists and that open, in its order.
     """
 
     library_changed = Signal()
@@ -32,6 +36,7 @@ class Session(QObject):
     source_requested = Signal(str)
     bundle_requested = Signal(str)
     evaluation_requested = Signal(str)
+    paths_requested = Signal(tuple)
 
     def __init__(
         self,
@@ -47,3 +52,4 @@ class Session(QObject):
         self.bridge = bridge
         self.theme = theme
         self.facts = facts
+        self.listed: tuple[str, ...] = ()

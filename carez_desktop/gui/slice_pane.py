@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 from PySide6.QtCore import QPointF, QSize, Qt, Signal
 from PySide6.QtGui import (
@@ -25,7 +26,9 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from carez_desktop.gui.pane_painter import PanePainter
 from carez_desktop.gui.theme import Theme
 from carez_desktop.rendering.annotations import annotate
-from carez_desktop.rendering.slice_pipeline import SliceSampler, grey_levels
+from carez_desktop.rendering.display_values import layer_levels
+from carez_desktop.rendering.overlay_mask import overlay_mask
+from carez_desktop.rendering.slice_pipeline import SliceSampler, StackSampler
 from carez_desktop.workspace.comparison import ViewSlot
 
 _WHEEL_NOTCH = 120
@@ -51,8 +54,10 @@ class SlicePane(QWidget):
         super().__init__(parent)
         self.slot: ViewSlot | None = None
         self.shows_crosshair = True
+        self.shows_overlays = True
+        self.progress_text = ""
         self._theme = theme
-        self._sampler: SliceSampler | None = None
+        self._sampler: SliceSampler | StackSampler | None = None
         self._values: npt.NDArray[Any] | None = None
         self._values_key: tuple[Any, ...] = ()
         self._message = ""
@@ -65,17 +70,24 @@ class SlicePane(QWidget):
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
         self.setMinimumSize(80, 80)
 
-    def show_slot(self, slot: ViewSlot, sampler: SliceSampler) -> None:
+    def show_slot(self, slot: ViewSlot, sampler: SliceSampler | StackSampler) -> None:
         """Show a layer through a viewport."""
         self.release()
         self.slot = slot
         self._sampler = sampler
         self._message = ""
+        self.progress_text = ""
         slot.viewport.resize(self.width(), self.height())
         slot.viewport.changed.connect(self._refresh)
         slot.layer.changed.connect(self._refresh)
         self.setAccessibleName(f"{slot.viewport.plane.value} {slot.layer.title}")
         self.update()
+
+    def show_progress(self, text: str) -> None:
+        """Say how far the rest has been read; "" when it is there."""
+        if text != self.progress_text:
+            self.progress_text = text
+            self.update()
 
     def release(self, message: str = "") -> None:
         """Let go of the volume; the pane says why it is empty."""
@@ -103,24 +115,42 @@ class SlicePane(QWidget):
         self.update()
 
     def picture(self) -> QImage | None:
-        """Return the slice as grey device pixels, without annotations; None while empty."""
+        """Return the slice as device pixels, with the source's graphics; None while empty."""
         if self.slot is None or self._sampler is None:
             return None
         ratio = self.devicePixelRatioF()
         width = max(1, round(self.width() * ratio))
         height = max(1, round(self.height() * ratio))
-        grid = self.slot.viewport.pixel_grid(ratio)
-        layer = self.slot.layer
-        key = (grid.tobytes(), width, height, layer.interpolated)
+        viewport, layer = self.slot.viewport, self.slot.layer
+        grid = viewport.pixel_grid(ratio)
+        key = (grid.tobytes(), width, height, layer.interpolated, viewport.array_index)
         if self._values is None or key != self._values_key:
-            self._values = self._sampler.sample(
+            self._values = self._sampler.at(viewport.array_index).sample(
                 grid, width, height, interpolated=layer.interpolated
             )
             self._values_key = key
-        grey = grey_levels(self._values, layer.window, inverted=layer.inverted)
-        image = QImage(grey.data, width, height, width, QImage.Format.Format_Grayscale8).copy()
+        image = _to_image(layer_levels(self._values, layer))
+        self._paint_overlays(image, self.slot, grid)
         image.setDevicePixelRatio(ratio)
         return image
+
+    def _paint_overlays(self, image: QImage, slot: ViewSlot, grid: npt.NDArray[Any]) -> None:
+        """Paint the source's graphics where the pane shows slices as they were acquired."""
+        viewport = slot.viewport
+        if not self.shows_overlays or viewport.basis.grid_axis != 0:
+            return
+        overlays = slot.layer.overlays_at(viewport.array_index)
+        if not overlays:
+            return
+        width, height = image.width(), image.height()
+        mask = overlay_mask(overlays, viewport.geometry, grid, width, height)
+        ink = self._theme.colour("overlay")
+        colour = np.array([ink.blue(), ink.green(), ink.red(), 255], np.uint8)
+        pixels = np.ascontiguousarray(mask[..., None] * colour)
+        layer = QImage(pixels.data, width, height, 4 * width, QImage.Format.Format_ARGB32)
+        painter = QPainter(image)
+        painter.drawImage(0, 0, layer)
+        painter.end()
 
     def paintEvent(self, _: QPaintEvent) -> None:
         """Paint the slice, then what is written over it."""
@@ -136,6 +166,7 @@ class SlicePane(QWidget):
         note = annotate(self.slot.viewport, self.slot.layer)
         overlay = PanePainter(painter, self._theme, self.width(), self.height())
         overlay.paint(note, focused=self.hasFocus(), crosshair=self.shows_crosshair)
+        overlay.paint_progress(self.progress_text)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Tell the viewport its new size."""
@@ -161,6 +192,8 @@ class SlicePane(QWidget):
             self._move_crosshair(event.position())
         elif event.buttons() & Qt.MouseButton.LeftButton:
             layer = self.slot.layer
+            if layer.volume.is_colour:
+                return
             layer.window = layer.window.dragged(delta.x(), delta.y(), step=layer.drag_step)
         elif event.buttons() & Qt.MouseButton.MiddleButton:
             self.slot.viewport.pan(delta.x(), delta.y())
@@ -208,3 +241,13 @@ class SlicePane(QWidget):
         if self.slot is not None:
             viewport = self.slot.viewport
             viewport.cursor_lps = viewport.pixel_to_lps(position.x(), position.y())
+
+
+def _to_image(levels: npt.NDArray[np.uint8]) -> QImage:
+    """Return greys (height, width) or colours (height, width, 3) as a picture of its own memory."""
+    height, width = levels.shape[:2]
+    if levels.ndim == 3:
+        colours = np.ascontiguousarray(levels)
+        picture = QImage(colours.data, width, height, 3 * width, QImage.Format.Format_RGB888)
+        return picture.convertToFormat(QImage.Format.Format_RGB32)
+    return QImage(levels.data, width, height, width, QImage.Format.Format_Grayscale8).copy()

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
 
-from PySide6.QtCore import QTimer
 from PySide6.QtGui import QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QPushButton, QStackedWidget
 
@@ -14,28 +11,19 @@ from carez_desktop.domain.volume import Volume
 from carez_desktop.errors import CarezError
 from carez_desktop.gui.job_bridge import JobCall
 from carez_desktop.gui.page_parts import EmptyState, Page
+from carez_desktop.gui.plane_note import PlaneNote
 from carez_desktop.gui.session import Session
-from carez_desktop.gui.slice_pane import SlicePane
+from carez_desktop.gui.view_actions import ViewActions
 from carez_desktop.gui.view_layout import PaneGrid
+from carez_desktop.gui.view_loading import FirstSlice, LoadedLayers, ViewRequest, load_layers
 from carez_desktop.gui.view_panel import ViewPanel
-from carez_desktop.progress import PartProgress
+from carez_desktop.jobs.job_runner import Job, JobStatus, time_left_text
 from carez_desktop.workspace.commands import COMMANDS
-from carez_desktop.workspace.comparison import Comparison, ViewSlot, order_for_comparison
+from carez_desktop.workspace.comparison import Comparison, order_for_comparison
 from carez_desktop.workspace.layer import Layer
-from carez_desktop.workspace.viewport import Plane, Viewport
+from carez_desktop.workspace.viewport import Plane
 
-_CINE_MILLISECONDS = 66
-
-
-@dataclass(frozen=True, eq=False)
-class LoadedVolumes:
-    """What a load brings: one volume or two, and the order of the library for PageDown."""
-
-    left: Volume
-    right: Volume | None
-    same_space: bool = False
-    order: tuple[str, ...] = ()
-    stand_in: bool = False
+_LAYOUT_TIP = "Layout (double click or Return on a pane)"
 
 
 class ViewPage(Page):
@@ -45,82 +33,113 @@ class ViewPage(Page):
         """Build the page, empty."""
         super().__init__(session.theme, "View")
         self._session = session
-        self._order: tuple[str, ...] = ()
-        self._shown: tuple[str, str] = ("", "")
+        self._request = ViewRequest("")
+        self._loading: Job | None = None
+        self._is_broken_off = False
         self.grid = PaneGrid(session.theme)
+        self.grid.resample_requested.connect(self.resample)
         self.side = ViewPanel(session.theme)
         self.side.crosshair_toggled.connect(self.grid.set_crosshair)
+        self.side.overlays_toggled.connect(self.grid.set_overlays)
         self.side.compare_ended.connect(self._end_compare)
         self.panel.addWidget(self.side)
         self._stack = QStackedWidget()
         empty = EmptyState(
             session.theme, "ph.cube", "Nothing is open. Choose a series in the library to see it."
         )
-        empty.add_button(
-            "Go to the library", lambda: session.page_requested.emit("library"), primary=True
-        )
-        self._stack.addWidget(empty)
-        self._stack.addWidget(self.grid)
+        empty.add_button("Go to the library", self._to_library, primary=True)
+        self.notice = PlaneNote(session.theme, action=("Go to the library", self._to_library))
+        for widget in (empty, self.grid, self.notice):
+            self._stack.addWidget(widget)
         self.body.addWidget(self._stack)
         self._plane_buttons = self._add_layout_buttons()
-        self._focused: SlicePane | None = None
+        self.actions_of_keys = ViewActions(self.grid, self)
         for pane in self.grid.panes.values():
-            pane.focused.connect(lambda pane=pane: self._set_focused(pane))
             pane.maximise_requested.connect(self._show_layout)
             pane.tab_pressed.connect(self.fold_panel)
-        self._cine = QTimer(self)
-        self._cine.setInterval(_CINE_MILLISECONDS)
-        self._cine.timeout.connect(self._cine_step)
-        self._actions = self._command_table()
+        self._actions: dict[str, Callable[[], object]] = {
+            **self.actions_of_keys.table(),
+            "series_next": lambda: self._step_series(1),
+            "series_previous": lambda: self._step_series(-1),
+            "overlays": self.side.toggle_overlays,
+            "fold_panel": self.fold_panel,
+        }
         self._keys = {key: entry.id for entry in COMMANDS for key in entry.keys}
 
     # -- opening -------------------------------------------------------------------------------
 
     def open_ids(self, first: str, second: str = "") -> None:
-        """Load one volume or two off the Qt thread and show them.
+        """Load one volume or two off the Qt thread; the first slice is shown as soon as it is read.
 
         A case of a bundle opens beside its source where this site has it.
         """
-        from carez_desktop.workflows.describe_library import describe_library
-        from carez_desktop.workflows.find_case_source import find_case_source
-        from carez_desktop.workflows.list_volumes import list_volumes
-        from carez_desktop.workflows.load_volume import load_volume
+        self._open(ViewRequest(first, second))
 
+    def resample(self) -> None:
+        """Put the slices that are open on a regular grid."""
+        if self._request.first:
+            self._open(ViewRequest(self._request.first, resampled=True))
+
+    def _open(self, request: ViewRequest) -> None:
         context = self._session.context
+        self._request, self._is_broken_off = request, False
         self.message.hide()
-        self.title.setText("Loading…")
+        self.actions_of_keys.stop()
+        self.side.release()
+        self.grid.release()
+        self.title.setText("Reading…")
+        self._say("Resampling…" if request.resampled else "Reading…", with_button=False)
 
-        def work(call: JobCall) -> LoadedVolumes:
-            source = find_case_source(context, volume_id=first)
-            other = second or source
-            share = PartProgress(call.progress, 0.0, 0.5 if other else 1.0)
-            left = load_volume(context, volume_id=first, progress=share, cancel=call.cancel)
-            right = None
-            if other:
-                rest = PartProgress(call.progress, 0.5, 1.0)
-                right = load_volume(context, volume_id=other, progress=rest, cancel=call.cancel)
-            order = tuple(r.volume_id for r in list_volumes(context) if not r.refusal)
-            return LoadedVolumes(
-                left,
-                right,
-                same_space=bool(source) and other == source,
-                order=order,
-                stand_in=describe_library(context).stand_in,
-            )
+        def work(call: JobCall) -> LoadedLayers:
+            return load_layers(context, request, call)
 
-        def loaded(volumes: LoadedVolumes) -> None:
-            self._shown = (first, second)
-            self._order = volumes.order
-            self.show_volumes(
-                volumes.left,
-                volumes.right,
-                same_space=volumes.same_space,
-                stand_in=volumes.stand_in,
-            )
-
-        self._session.bridge.submit(
-            "Load volume", work, key="view.load", on_result=loaded, on_error=self._failed
+        self._loading = self._session.bridge.submit(
+            "Load volume",
+            work,
+            key="view.load",
+            on_partial=self._show_first,
+            on_result=self._loaded,
+            on_error=self._failed,
+            on_status=self._show_progress,
         )
+
+    def _say(self, text: str, *, with_button: bool) -> None:
+        self.notice.say(text)
+        if self.notice.action is not None:
+            self.notice.action.setVisible(with_button)
+        self._stack.setCurrentWidget(self.notice)
+
+    def _show_first(self, first: FirstSlice) -> None:
+        """Show the first slice, in the pane where it will stay."""
+        comparison = Comparison(first.layer)
+        self.grid.show_comparison(comparison, is_flat=first.is_flat)
+        self._stack.setCurrentWidget(self.grid)
+        self.title.setText(_title(comparison))
+        self._show_layout()
+
+    def _show_progress(self, status: JobStatus) -> None:
+        if status.is_over:
+            return
+        parts = (f"{status.fraction * 100:.0f} %", time_left_text(status.seconds_left))
+        text = ", ".join(part for part in ("Reading", *parts) if part)
+        if self._stack.currentWidget() is self.notice:
+            self.notice.say(text)
+        elif self.grid.comparison is not None:
+            slot = self.grid.comparison.slots[0]
+            self.grid.panes[(slot.role, slot.viewport.plane)].show_progress(text)
+
+    def _loaded(self, loaded: LoadedLayers) -> None:
+        self._loading = None
+        self.show_layers(loaded.left, loaded.right, same_space=loaded.same_space)
+
+    def _failed(self, error: CarezError) -> None:
+        self._loading = None
+        self.message.show_error(error)
+        self.side.release()
+        self.grid.release()
+        self.panel_area.hide()
+        self.title.setText("View")
+        self._say(str(error), with_button=True)
 
     def show_volumes(
         self,
@@ -138,46 +157,67 @@ class ViewPage(Page):
             same_space: One was made from the other, so that their positions are the same.
             stand_in: Volumes that count as real are simulated.
         """
+        other = Layer(right, stand_in=stand_in) if right is not None else None
+        self.show_layers(Layer(left, stand_in=stand_in), other, same_space=same_space)
+
+    def show_layers(
+        self, left: Layer, right: Layer | None = None, *, same_space: bool = False
+    ) -> None:
+        """Show one layer in the planes that it has, or a real one beside a synthetic one.
+
+        Args:
+            left: The layer, or one of two.
+            right: The other one.
+            same_space: One was made from the other, so that their positions are the same.
+        """
         if right is not None:
-            left, right = order_for_comparison(left, right)
-        comparison = Comparison(
-            Layer(left, stand_in=stand_in),
-            Layer(right, stand_in=stand_in) if right is not None else None,
-            same_space=same_space,
-        )
-        self._cine.stop()
+            first, _ = order_for_comparison(left.volume, right.volume)
+            left, right = (left, right) if first is left.volume else (right, left)
+        comparison = Comparison(left, right, same_space=same_space)
+        self.actions_of_keys.stop()
         self.grid.show_comparison(comparison)
         self.side.show_comparison(comparison)
         self._stack.setCurrentWidget(self.grid)
         self.use_panel()
         self.title.setText(_title(comparison))
         self._show_layout()
-        self.grid.panes[("left", self.grid.only or Plane.AXIAL)].setFocus()
+        self.grid.main_pane().setFocus()
 
     def close_volumes(self) -> None:
         """Let go of everything that is open."""
-        self._cine.stop()
+        self._stop_loading()
+        self.actions_of_keys.stop()
         self.side.release()
         self.grid.release()
         self._stack.setCurrentIndex(0)
         self.panel_area.hide()
         self.title.setText("View")
 
-    def leaving(self) -> None:
-        """Stop the cine when another page comes."""
-        self._cine.stop()
+    def entered(self) -> None:
+        """Read again what was broken off when the person left."""
+        if self._is_broken_off:
+            self._open(self._request)
 
-    def _failed(self, error: CarezError) -> None:
-        self.message.show_error(error)
-        comparison = self.grid.comparison
-        self.title.setText(_title(comparison) if comparison is not None else "View")
+    def leaving(self) -> None:
+        """Stop the cine and what is still being read when another page comes."""
+        self.actions_of_keys.stop()
+        self._is_broken_off = self._stop_loading()
+
+    def _stop_loading(self) -> bool:
+        job, self._loading = self._loading, None
+        if job is None or job.status.is_over:
+            return False
+        job.cancel()
+        return True
+
+    def _to_library(self) -> None:
+        self._session.page_requested.emit("library")
 
     def _end_compare(self) -> None:
         comparison = self.grid.comparison
         if comparison is not None:
-            self._shown = (self._shown[0], "")
-            left = comparison.left
-            self.show_volumes(left.volume, stand_in=left.is_stand_in)
+            self._request = ViewRequest(self._request.first)
+            self.show_layers(comparison.left)
 
     # -- layout --------------------------------------------------------------------------------
 
@@ -191,7 +231,7 @@ class ViewPage(Page):
         ):
             choice = QPushButton(title)
             choice.setCheckable(True)
-            choice.setToolTip("Layout (double click or Return on a pane)")
+            choice.setToolTip(_LAYOUT_TIP)
             choice.clicked.connect(lambda _, plane=plane: self._choose_layout(plane))
             self.bar.addWidget(choice)
             made[plane] = choice
@@ -203,8 +243,12 @@ class ViewPage(Page):
         self._show_layout()
 
     def _show_layout(self) -> None:
+        comparison = self.grid.comparison
+        refusal = "" if comparison is None else comparison.plane_refusal
         for plane, choice in self._plane_buttons.items():
-            choice.setChecked(plane is self.grid.only)
+            choice.setChecked(not refusal and plane is self.grid.only)
+            choice.setEnabled(not refusal)
+            choice.setToolTip(f"No planes: {refusal}" if refusal else _LAYOUT_TIP)
 
     # -- keyboard ------------------------------------------------------------------------------
 
@@ -216,101 +260,21 @@ class ViewPage(Page):
         text = QKeySequence(event.keyCombination()).toString(
             QKeySequence.SequenceFormat.PortableText
         )
-        action = self._actions.get(self._keys.get(text, ""))
-        if action is None or self.grid.comparison is None:
+        name = self._keys.get(text, "")
+        action = self._actions.get(name)
+        is_stepping = name in ("series_next", "series_previous")
+        if action is None or (self.grid.comparison is None and not is_stepping):
             super().keyPressEvent(event)
             return
         action()
 
-    def _command_table(self) -> dict[str, Callable[[], object]]:
-        table: dict[str, Callable[[], object]] = {
-            "slice_next": lambda: self._pane_viewport().scroll(1),
-            "slice_previous": lambda: self._pane_viewport().scroll(-1),
-            "slice_first": lambda: self._pane_viewport().go_to_slice(0),
-            "slice_last": lambda: self._pane_viewport().go_to_slice(1 << 30),
-            "series_next": lambda: self._step_series(1),
-            "series_previous": lambda: self._step_series(-1),
-            "invert": self._invert,
-            "flip_horizontal": lambda: self._flip(True, False),
-            "flip_vertical": lambda: self._flip(False, True),
-            "cine": self._toggle_cine,
-            "reset": self._reset,
-            "full_range": lambda: self._pane_layer().show_full_range(),
-            "maximise": self._maximise,
-            "fold_panel": self.fold_panel,
-        }
-        for number in "12345":
-            table[f"preset_{number}"] = partial(self._apply_preset, number)
-        return table
-
-    def _apply_preset(self, key: str) -> None:
-        self._pane_layer().apply_preset(key)
-
-    def _maximise(self) -> None:
-        self._pane().maximise_requested.emit()
-
-    def _set_focused(self, pane: SlicePane) -> None:
-        self._focused = pane
-
-    def _pane(self) -> SlicePane:
-        pane = self._focused
-        if pane is None or pane.slot is None or not pane.isVisible():
-            pane = self.grid.panes[("left", self.grid.only or Plane.AXIAL)]
-        return pane
-
-    def _slot(self) -> ViewSlot:
-        """Return what the focused pane shows; commands run only while a volume is open."""
-        slot = self._pane().slot
-        if slot is None:
-            raise LookupError("no volume is open")
-        return slot
-
-    def _pane_viewport(self) -> Viewport:
-        return self._slot().viewport
-
-    def _pane_layer(self) -> Layer:
-        return self._slot().layer
-
-    def _invert(self) -> None:
-        layer = self._pane_layer()
-        layer.inverted = not layer.inverted
-
-    def _flip(self, horizontal: bool, vertical: bool) -> None:
-        viewport = self._pane_viewport()
-        across, down = viewport.flips
-        viewport.set_flips(across ^ horizontal, down ^ vertical)
-
-    def _reset(self) -> None:
-        comparison = self.grid.comparison
-        if comparison is None:
-            return
-        self._cine.stop()
-        for slot in comparison.slots:
-            slot.viewport.set_flips(False, False)
-            slot.viewport.fit()
-        for layer in (comparison.left, comparison.right):
-            if layer is not None:
-                layer.reset()
-
-    def _toggle_cine(self) -> None:
-        if self._cine.isActive():
-            self._cine.stop()
-        else:
-            self._cine.start()
-
-    def _cine_step(self) -> None:
-        viewport = self._pane_viewport()
-        if viewport.slice_number == viewport.slice_count:
-            viewport.go_to_slice(0)
-        else:
-            viewport.scroll(1)
-
     def _step_series(self, step: int) -> None:
-        current = self._shown[0]
-        if current in self._order:
-            place = self._order.index(current) + step
-            if 0 <= place < len(self._order):
-                self.open_ids(self._order[place])
+        order = self._session.listed
+        current = self._request.first
+        if current in order:
+            place = order.index(current) + step
+            if 0 <= place < len(order):
+                self.open_ids(order[place])
 
 
 def _title(comparison: Comparison) -> str:

@@ -19,9 +19,14 @@ from PySide6.QtWidgets import (
 from carez_desktop.gui.page_parts import ElidedLabel, button, clear_layout, separator, words
 from carez_desktop.gui.theme import Theme
 from carez_desktop.rendering.annotations import badge_of
-from carez_desktop.rendering.annotations_text import size_text, spacing_text
+from carez_desktop.rendering.annotations_text import (
+    plane_size_text,
+    plane_spacing_text,
+    size_text,
+    spacing_text,
+)
 from carez_desktop.workspace.comparison import Comparison
-from carez_desktop.workspace.display_window import DisplayWindow
+from carez_desktop.workspace.display_window import DisplayWindow, WindowPreset
 from carez_desktop.workspace.layer import Layer
 
 
@@ -30,10 +35,12 @@ class ViewPanel(QWidget):
 
     Signals:
         crosshair_toggled(bool): Show the lines of the other planes.
+        overlays_toggled(bool): Show the graphics of the source.
         compare_ended: Close the second volume.
     """
 
     crosshair_toggled = Signal(bool)
+    overlays_toggled = Signal(bool)
     compare_ended = Signal()
 
     def __init__(self, theme: Theme) -> None:
@@ -81,8 +88,11 @@ class ViewPanel(QWidget):
         crosshair = QCheckBox("Crosshair of the other planes")
         crosshair.setChecked(True)
         crosshair.toggled.connect(self.crosshair_toggled)
+        self._overlays = QCheckBox("Graphics of the source (O)")
+        self._overlays.setChecked(True)
+        self._overlays.toggled.connect(self.overlays_toggled)
         layout.addWidget(words("Display", "section"))
-        for box in (self._inverted, self._interpolated, crosshair):
+        for box in (self._inverted, self._interpolated, crosshair, self._overlays):
             layout.addWidget(box)
 
     def _build_links(self, layout: QVBoxLayout) -> None:
@@ -125,7 +135,16 @@ class ViewPanel(QWidget):
         for layer in (comparison.left, comparison.right):
             if layer is not None:
                 self._facts.addWidget(self._card(layer))
+        layers = self._layers()
+        self._overlays.setVisible(any(layer.has_overlays for layer in layers))
+        is_grey = not comparison.left.volume.is_colour
+        self._center.setEnabled(is_grey)
+        self._width.setEnabled(is_grey)
         self._follow()
+
+    def toggle_overlays(self) -> None:
+        """Show or hide the graphics of the source."""
+        self._overlays.toggle()
 
     def release(self) -> None:
         """Let go of the layers."""
@@ -186,22 +205,36 @@ class ViewPanel(QWidget):
 
     def _fill_presets(self, layer: Layer) -> None:
         clear_layout(self._presets)
-        choices = [(preset.key, preset.title) for preset in layer.presets]
-        choices.append(("0", "Full range"))
-        for number, (key, title) in enumerate(choices):
-            made = QPushButton(f"{key}  {title}")
-            made.setObjectName("preset")
-            made.setToolTip(f"{title} (key {key})")
-            made.setMinimumWidth(60)
-            made.clicked.connect(partial(self._apply_preset, key))
-            self._presets.addWidget(made, number // 2, number % 2)
+        if layer.volume.is_colour:
+            text = "Colours are shown as they were stored."
+            self._presets.addWidget(words(text, "label", wrap=True), 0, 0, 1, 2)
+            return
+        keyed = [preset for preset in layer.presets if preset.key]
+        for number, preset in enumerate(keyed):
+            self._add_preset(f"{preset.key}  {preset.title}", preset, number)
+        self._add_preset("0  Full range", None, len(keyed))
+        number = 2 * ((len(keyed) + 2) // 2)
+        for preset in layer.presets:
+            if not preset.key:
+                self._add_preset(preset.title, preset, number)
+                number += 1
 
-    def _apply_preset(self, key: str) -> None:
+    def _add_preset(self, title: str, preset: WindowPreset | None, number: int) -> None:
+        room = self._theme.size("panel_width") // 2 - 40
+        made = QPushButton()
+        made.setText(made.fontMetrics().elidedText(title, Qt.TextElideMode.ElideRight, room))
+        made.setObjectName("preset")
+        made.setToolTip(preset_tip(preset))
+        made.setMinimumWidth(60)
+        made.clicked.connect(partial(self._show_preset, preset))
+        self._presets.addWidget(made, number // 2, number % 2)
+
+    def _show_preset(self, preset: WindowPreset | None, _: bool = False) -> None:
         for layer in self._layers()[:1]:
-            if key == "0":
+            if preset is None:
                 layer.show_full_range()
             else:
-                layer.apply_preset(key)
+                layer.show_preset(preset)
 
     def _card(self, layer: Layer) -> QWidget:
         card = QWidget()
@@ -223,6 +256,16 @@ class ViewPanel(QWidget):
         return card
 
 
+def preset_tip(preset: WindowPreset | None) -> str:
+    """Say what a preset shows, and its key."""
+    if preset is None:
+        return "Every value (key 0)"
+    window = preset.window
+    what = "table of the source" if preset.lut is not None else window.function.value.lower()
+    key = f"key {preset.key}" if preset.key else "from the file"
+    return f"{preset.title}: centre {window.center:g}, width {window.width:g}, {what} ({key})"
+
+
 def _number(text: str) -> float | None:
     """Read a typed number; None where it is none. A decimal comma is understood."""
     try:
@@ -235,8 +278,17 @@ def _number(text: str) -> float | None:
 def facts(layer: Layer) -> tuple[str, ...]:
     """Describe a volume in lines: kind and units, grid, spacing."""
     volume = layer.volume
-    return (
-        f"{volume.modality}, {layer.kind_text}, values in {volume.units}",
-        f"{size_text(volume.geometry.shape)} voxels",
-        f"{spacing_text(volume.geometry.spacing_mm)} mm",
-    )
+    slices, rows, columns = volume.geometry.shape
+    lines = [f"{volume.modality}, {layer.kind_text}, values in {volume.units}"]
+    if layer.stack is not None:
+        lines.append(f"{len(layer.stack.slices)} slices of {plane_size_text((1, rows, columns))}")
+    elif layer.is_cine:
+        lines.append(f"{slices} frames of {plane_size_text((1, rows, columns))}")
+    else:
+        lines.append(f"{size_text(volume.geometry.shape)} voxels")
+    has_step = not layer.plane_refusal
+    spacing = (spacing_text if has_step else plane_spacing_text)(volume.geometry.spacing_mm)
+    lines.append(f"{spacing} mm" if layer.is_calibrated else "The source gives no scale")
+    if layer.plane_refusal and layer.stack is None:
+        lines.append(f"One plane: {layer.plane_refusal}")
+    return tuple(lines)

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from carez_desktop.domain.patient_space import FloatArray, orientation_letters
 from carez_desktop.domain.volume import Volume
-from carez_desktop.rendering.annotations_text import size_text, spacing_text
-from carez_desktop.rendering.slice_pipeline import value_at
+from carez_desktop.domain.window import VoiFunction
+from carez_desktop.rendering.annotations_text import (
+    plane_size_text,
+    plane_spacing_text,
+    size_text,
+    spacing_text,
+)
+from carez_desktop.rendering.slice_pipeline import voxel_at
 from carez_desktop.workspace.layer import Layer
 from carez_desktop.workspace.viewport import Plane, Viewport
 
@@ -56,14 +64,17 @@ class PaneAnnotations:
     """Everything written over one pane.
 
     Attributes:
+        letters: None where the source says no position.
+        ruler: None where its pixels have no size.
+        lines: None of the other planes where there is only the acquired one.
         badge: `SYNTHETIC`; `SIMULATED` for a phantom that plays real; "" for a real volume.
         cursor: Logical pixel of the crosshair.
         pixels_per_voxel: Magnification of the in-plane voxels.
     """
 
     plane: Plane
-    letters: EdgeLetters
-    ruler: Ruler
+    letters: EdgeLetters | None
+    ruler: Ruler | None
     lines: tuple[PlaneLine, ...]
     cursor: tuple[float, float]
     badge: str
@@ -116,12 +127,36 @@ def position_text(point_lps: FloatArray) -> str:
 
 
 def value_text(volume: Volume, point_lps: FloatArray) -> str:
-    """Write the modality value of the voxel at a point; "" outside the volume."""
-    value = value_at(volume, point_lps)
-    if value is None:
+    """Write the modality value of the voxel at a point; "" outside the volume.
+
+    Colours as `R 12 G 34 B 56`; a mapped real-world value stands behind the modality value.
+    """
+    voxel = voxel_at(volume, point_lps)
+    if voxel is None:
         return ""
+    if voxel.ndim:
+        return "  ".join(f"{name} {int(part)}" for name, part in zip("RGB", voxel, strict=True))
+    value = float(voxel)
+    if volume.padding_value is not None and value == volume.padding_value:
+        return "not imaged"
+    return "  ".join((_with_unit(value, volume), *_real_world_texts(value, volume)))
+
+
+def _with_unit(value: float, volume: Volume) -> str:
     unit = "" if volume.units in ("arbitrary", "label", "") else f" {volume.units}"
     return f"{value:g}{unit}" if volume.array.dtype.kind != "f" else f"{value:.4g}{unit}"
+
+
+def _real_world_texts(value: float, volume: Volume) -> list[str]:
+    """Write each mapped quantity of a value that says more than the value itself."""
+    found = []
+    for mapping in volume.real_world_maps:
+        real = mapping.of_modality_value(value)
+        unit = mapping.unit.strip()
+        if real is None or (real == value and unit in ("", "1", "[hnsf'U]")):
+            continue
+        found.append(f"= {real:.4g} {unit} {mapping.name}".rstrip())
+    return found
 
 
 def badge_of(layer: Layer) -> str:
@@ -133,29 +168,90 @@ def badge_of(layer: Layer) -> str:
 
 def annotate(viewport: Viewport, layer: Layer) -> PaneAnnotations:
     """Return what to write over a pane."""
-    volume = layer.volume
-    window = layer.window
-    geometry = volume.geometry
-    value = value_text(volume, viewport.cursor_lps)
-    digits = 0 if window.width >= 20 else 3
-    plane = viewport.plane.value.capitalize()
-    bottom_left = (
-        f"{value}   {position_text(viewport.cursor_lps)}" if value else "",
-        f"C {window.center:.{digits}f}  W {window.width:.{digits}f}"
-        + ("  inverted" if layer.inverted else ""),
-    )
+    is_plain = not layer.plane_refusal
     return PaneAnnotations(
         plane=viewport.plane,
-        letters=edge_letters(viewport),
-        ruler=ruler(viewport),
-        lines=plane_lines(viewport),
+        letters=edge_letters(viewport) if layer.is_positioned else None,
+        ruler=ruler(viewport) if layer.is_calibrated else None,
+        lines=plane_lines(viewport) if is_plain else (),
         cursor=viewport.lps_to_pixel(viewport.cursor_lps),
         badge=badge_of(layer),
-        top_left=(layer.title, plane if badge_of(layer) else f"{plane}, {layer.kind_text}"),
-        bottom_left=tuple(line for line in bottom_left if line),
-        bottom_right=(
-            size_text(geometry.shape),
-            f"{spacing_text(geometry.spacing_mm)} mm",
-            f"{viewport.slice_number} / {viewport.slice_count}",
-        ),
+        top_left=(layer.title, what_is_shown(viewport, layer)),
+        bottom_left=() if layer.is_preview else _bottom_left(viewport, layer),
+        bottom_right=() if layer.is_preview else _bottom_right(viewport, layer),
     )
+
+
+def what_is_shown(viewport: Viewport, layer: Layer) -> str:
+    """Name the plane and, where no badge does, the kind."""
+    if layer.is_cine:
+        words = "Cine"
+    elif not layer.is_positioned:
+        words = "Image"
+    else:
+        words = viewport.plane.value.capitalize()
+    if layer.stack is not None:
+        words += ", as acquired"
+    return words if badge_of(layer) else f"{words}, {layer.kind_text}"
+
+
+def _bottom_left(viewport: Viewport, layer: Layer) -> tuple[str, ...]:
+    volume = layer.volume_at(viewport.array_index)
+    value = value_text(volume, viewport.cursor_lps)
+    place = (
+        position_text(viewport.cursor_lps)
+        if layer.is_positioned
+        else pixel_text(volume, viewport.cursor_lps)
+    )
+    lines = (f"{value}   {place}" if value else "", window_text(layer))
+    return tuple(line for line in lines if line)
+
+
+def pixel_text(volume: Volume, point_lps: FloatArray) -> str:
+    """Write the column and row of a point, counted from 0."""
+    _, row, column = np.rint(volume.geometry.lps_to_index(point_lps)).astype(int)
+    return f"column {column}  row {row}"
+
+
+def window_text(layer: Layer) -> str:
+    """Write how greys are made; "" for colours."""
+    notes = ["inverted"] if layer.inverted else []
+    if layer.volume.is_colour:
+        return "".join(notes)
+    if layer.is_film:
+        notes.append("MONOCHROME1: high is black")
+    window = layer.window
+    digits = 0 if window.width >= 20 else 3
+    words = f"C {window.center:.{digits}f}  W {window.width:.{digits}f}"
+    if layer.lut is not None:
+        words = f"Table {layer.lut.name}".rstrip()
+    elif window.function is VoiFunction.SIGMOID:
+        words += "  sigmoid"
+    return "  ".join((words, *notes))
+
+
+def _bottom_right(viewport: Viewport, layer: Layer) -> tuple[str, ...]:
+    geometry = viewport.geometry
+    is_flat = layer.is_cine or not layer.is_positioned
+    size = plane_size_text(geometry.shape) if is_flat else size_text(_shape(viewport, layer))
+    has_step = not is_flat and layer.stack is None
+    spacing = (spacing_text if has_step else plane_spacing_text)(geometry.spacing_mm)
+    lines = [size, f"{spacing} mm" if layer.is_calibrated else "no scale"]
+    lines.append(count_text(viewport, layer))
+    return tuple(line for line in lines if line)
+
+
+def _shape(viewport: Viewport, layer: Layer) -> tuple[int, int, int]:
+    _, rows, columns = viewport.geometry.shape
+    return (viewport.slice_count, rows, columns) if layer.stack else viewport.geometry.shape
+
+
+def count_text(viewport: Viewport, layer: Layer) -> str:
+    """Write which slice or frame is shown of how many, a frame with its time where it is known."""
+    count = f"{viewport.slice_number} / {viewport.slice_count}"
+    if not layer.is_cine:
+        return count if viewport.slice_count > 1 or layer.is_positioned else ""
+    times = layer.volume.frame_times_ms
+    index = viewport.array_index
+    time = f"{times[index] / 1000.0:.2f} s   " if index < len(times) else ""
+    return f"{time}frame {count}"

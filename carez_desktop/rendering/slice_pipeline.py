@@ -1,4 +1,4 @@
-"""From a volume to the grey values of a plane: vtkImageReslice over the voxels in memory.
+"""From a volume to the values of a plane: vtkImageReslice over the voxels in memory.
 
 The image that VTK sees has unit spacing, no origin and no direction: it is the array itself,
 without a copy. One 4 x 4 matrix carries a device pixel to LPS mm and on to a voxel index, so
@@ -9,6 +9,7 @@ Decision record 0081 says why no OpenGL takes part.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from vtkmodules.vtkImagingCore import vtkImageReslice
 from carez_desktop.domain.geometry import VolumeGeometry
 from carez_desktop.domain.patient_space import FloatArray
 from carez_desktop.domain.volume import Volume
-from carez_desktop.workspace.display_window import DisplayWindow
+from carez_desktop.workspace.layer import Layer
 
 INT16_OUTSIDE = -32768
 """Value of pixels outside the volume for int16 slices; float32 slices hold NaN there."""
@@ -44,18 +45,19 @@ def sampling_matrix(geometry: VolumeGeometry, pixel_grid: FloatArray) -> FloatAr
 class SliceSampler:
     """Sample planes of one volume.
 
-    int16 volumes are read where they lie; others are held as float32.
+    int16 volumes and colours are read where they lie; others are held as float32.
     """
 
     def __init__(self, volume: Volume) -> None:
         """Wrap the voxels for VTK."""
         self.geometry = volume.geometry
-        dtype = np.int16 if volume.array.dtype == np.int16 else np.float32
-        self._voxels = np.ascontiguousarray(volume.array, dtype=dtype)
-        slices, rows, columns = self._voxels.shape
+        self._samples = 3 if volume.is_colour else 1
+        self._voxels = np.ascontiguousarray(volume.array, dtype=_display_type(volume))
+        slices, rows, columns = volume.geometry.shape
         image = vtkImageData()
         image.SetDimensions(columns, rows, slices)
-        image.GetPointData().SetScalars(numpy_to_vtk(self._voxels.reshape(-1), deep=0))
+        flat = self._voxels.reshape(-1, 3) if volume.is_colour else self._voxels.reshape(-1)
+        image.GetPointData().SetScalars(numpy_to_vtk(flat, deep=0))
         self._matrix = vtkMatrix4x4()
         self._reslice = vtkImageReslice()
         self._reslice.SetInputData(image)
@@ -63,8 +65,12 @@ class SliceSampler:
         self._reslice.SetOutputSpacing(1.0, 1.0, 1.0)
         self._reslice.SetOutputOrigin(0.0, 0.0, 0.0)
         self._reslice.SetOutputDimensionality(2)
-        outside = float(INT16_OUTSIDE) if dtype == np.int16 else float("nan")
-        self._reslice.SetBackgroundLevel(outside)
+        outside = {"i": float(INT16_OUTSIDE), "f": float("nan"), "u": 0.0}
+        self._reslice.SetBackgroundLevel(outside[self._voxels.dtype.kind])
+
+    def at(self, _: int) -> SliceSampler:
+        """Return itself: one grid holds every slice."""
+        return self
 
     def sample(
         self, pixel_grid: FloatArray, width: int, height: int, *, interpolated: bool = True
@@ -79,6 +85,7 @@ class SliceSampler:
 
         Returns:
             (height, width) int16 or float32, row 0 at the top; `INT16_OUTSIDE` or NaN outside.
+            (height, width, 3) uint8 for colours, black outside.
         """
         self._matrix.DeepCopy(sampling_matrix(self.geometry, pixel_grid).ravel().tolist())
         self._matrix.Modified()
@@ -90,48 +97,47 @@ class SliceSampler:
         self._reslice.Update()
         scalars = self._reslice.GetOutput().GetPointData().GetScalars()
         # A copy, because VTK writes the next slice into the same memory.
-        values: npt.NDArray[Any] = vtk_to_numpy(scalars).reshape(height, width).copy()
+        shape = (height, width) if self._samples == 1 else (height, width, self._samples)
+        values: npt.NDArray[Any] = vtk_to_numpy(scalars).reshape(shape).copy()
         return values
 
 
-def grey_levels(
-    values: npt.NDArray[Any], window: DisplayWindow, *, inverted: bool = False
-) -> npt.NDArray[np.uint8]:
-    """Turn modality values into display grey; what lies outside the volume is black either way.
-
-    The linear ramp between window low and high, clamped (DICOM PS3.3 C.11.2.1.3.2, LINEAR_EXACT).
-
-    Args:
-        values: (height, width) int16 or float32 as `SliceSampler.sample` returns them.
-        window: Modality values of black and white.
-        inverted: Whether black and white are exchanged.
-    """
-    if values.dtype == np.int16:
-        table = _grey_table(window, inverted)
-        return np.asarray(table.take(values.view(np.uint16)), dtype=np.uint8)
-    grey = _ramp(np.asarray(values, dtype=np.float32), window, inverted)
-    grey[np.isnan(values)] = 0.0
-    return grey.astype(np.uint8)
+def _display_type(volume: Volume) -> type[np.generic]:
+    if volume.is_colour:
+        return np.uint8
+    return np.int16 if volume.array.dtype == np.int16 else np.float32
 
 
-def _ramp(
-    values: npt.NDArray[np.float32], window: DisplayWindow, inverted: bool
-) -> npt.NDArray[np.float32]:
-    grey = np.clip((values - window.low) * (255.0 / window.width) + 0.5, 0.0, 255.0)
-    return np.asarray(255.0 - np.floor(grey) if inverted else grey, dtype=np.float32)
+class StackSampler:
+    """Sample slices that are no regular grid, each by its own geometry."""
+
+    def __init__(self, volumes: Sequence[Volume]) -> None:
+        """Take one-slice volumes, as a `SliceStack` holds them."""
+        self._volumes = volumes
+        self._index = -1
+        self._sampler: SliceSampler | None = None
+
+    def at(self, index: int) -> SliceSampler:
+        """Return the sampler of a slice, counted from 0."""
+        if self._sampler is None or index != self._index:
+            self._index, self._sampler = index, SliceSampler(self._volumes[index])
+        return self._sampler
 
 
-def _grey_table(window: DisplayWindow, inverted: bool) -> npt.NDArray[np.uint8]:
-    """(65536,) grey of each int16 value, at the position of its bits read as uint16."""
-    stored = np.arange(65536, dtype=np.uint16).view(np.int16)
-    table = _ramp(stored.astype(np.float32), window, inverted).astype(np.uint8)
-    table[int(np.int16(INT16_OUTSIDE).view(np.uint16))] = 0
-    return table
+def sampler_of(layer: Layer) -> SliceSampler | StackSampler:
+    """Return the sampler of what a layer shows."""
+    return SliceSampler(layer.volume) if layer.stack is None else StackSampler(layer.volumes)
+
+
+def voxel_at(volume: Volume, point_lps: FloatArray) -> npt.NDArray[Any] | None:
+    """Return the voxel that holds a point in LPS mm: its value, or 3 colours; None outside."""
+    index = np.rint(volume.geometry.lps_to_index(point_lps)).astype(int)
+    if np.any(index < 0) or np.any(index >= np.asarray(volume.geometry.shape)):
+        return None
+    return np.asarray(volume.array[index[0], index[1], index[2]])
 
 
 def value_at(volume: Volume, point_lps: FloatArray) -> float | None:
     """Return the modality value of the voxel that holds a point in LPS mm; None outside."""
-    index = np.rint(volume.geometry.lps_to_index(point_lps)).astype(int)
-    if np.any(index < 0) or np.any(index >= np.asarray(volume.geometry.shape)):
-        return None
-    return float(volume.array[index[0], index[1], index[2]])
+    voxel = voxel_at(volume, point_lps)
+    return None if voxel is None else float(voxel)

@@ -9,7 +9,8 @@ import numpy as np
 from carez_desktop.domain.volume import Volume, VolumeKind
 from carez_desktop.workspace.layer import Layer
 from carez_desktop.workspace.link_group import LinkGroup, refusal_to_link
-from carez_desktop.workspace.viewport import Plane, Viewport
+from carez_desktop.workspace.stack_viewport import StackViewport
+from carez_desktop.workspace.viewport import Plane, Viewport, acquired_plane
 
 ROLES = ("left", "right")
 
@@ -27,9 +28,11 @@ class Comparison:
     """One or two layers in three planes each, linked where they lie in one space.
 
     Attributes:
-        slots: Panes in the order left axial, sagittal, coronal, then right ones.
+        slots: Panes in the order left axial, sagittal, coronal, then right ones; where one of the
+            two has only its acquired plane, one for each.
         group: Links of the viewports and windows; the right volume is outside it while
             `link_refusal` is not empty.
+        plane_refusal: Why there is one pane for each volume, its acquired plane; "" for three.
         link_refusal: Why the two are not linked in position; "" where they are.
     """
 
@@ -49,24 +52,34 @@ class Comparison:
         self.group = LinkGroup()
         self.right_group = self.group
         self.link_refusal = ""
-        self._slots = [
-            ViewSlot("left", left, Viewport(plane, left.volume.geometry)) for plane in Plane
-        ]
-        for slot in self._slots:
-            self.group.add(slot.viewport)
+        layers = [layer for layer in (left, right) if layer is not None]
+        self.plane_refusal = next((x.plane_refusal for x in layers if x.plane_refusal), "")
+        self._slots: list[ViewSlot] = []
+        for viewport in self._viewports(left):
+            self._slots.append(ViewSlot("left", left, viewport))
+            self.group.add(viewport)
         self.group.add_layer(left)
         if right is not None:
             self._add_right(right, same_space=same_space)
 
+    def _viewports(self, layer: Layer) -> list[Viewport]:
+        """Return the three planes of a layer, or its acquired one where one has no others."""
+        geometry = layer.volume.geometry
+        if not self.plane_refusal:
+            return [Viewport(plane, geometry) for plane in Plane]
+        if layer.stack is not None:
+            return [StackViewport(layer.stack.geometries)]
+        in_array_order = layer.is_cine or not layer.is_positioned
+        return [Viewport(acquired_plane(geometry), geometry, in_array_order=in_array_order)]
+
     def _add_right(self, right: Layer, *, same_space: bool) -> None:
         if not same_space:
-            self.link_refusal = refusal_to_link(self.left.volume, right.volume)
+            self.link_refusal = _refusal_to_link(self.left, right)
         if self.link_refusal:
             self.right_group = LinkGroup()
-        for plane in Plane:
-            slot = ViewSlot("right", right, Viewport(plane, right.volume.geometry))
-            self._slots.append(slot)
-            self.right_group.add(slot.viewport)
+        for viewport in self._viewports(right):
+            self._slots.append(ViewSlot("right", right, viewport))
+            self.right_group.add(viewport)
         self.group.add_layer(right)
         if right.volume.units == self.left.volume.units:
             right.window = self.left.window
@@ -112,6 +125,14 @@ class Comparison:
         """Cut every link, so that nothing keeps the volumes alive."""
         for group in self.groups:
             group.clear()
+
+
+def _refusal_to_link(left: Layer, right: Layer) -> str:
+    """Say why positions of two layers are not comparable; "" where they are."""
+    for layer in (left, right):
+        if layer.is_cine or not layer.is_positioned:
+            return f"{layer.title} has no position in the patient"
+    return refusal_to_link(left.volume, right.volume)
 
 
 def order_for_comparison(first: Volume, second: Volume) -> tuple[Volume, Volume]:

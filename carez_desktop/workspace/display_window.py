@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from carez_desktop.domain.volume import Volume
+from carez_desktop.domain.window import VoiFunction, VoiLut
 
 MINIMUM_WIDTH = 1e-6
 _SAMPLES = 200_000
@@ -20,10 +21,13 @@ class DisplayWindow:
     Attributes:
         center: Modality value in the middle of the grey ramp.
         width: Distance in modality values from black to white; above 0.
+        function: How greys lie between: a ramp, DICOM's own ramp (half a value narrower on each
+            side), or a sigmoid (PS3.3 C.11.2.1.2 and C.11.2.1.3).
     """
 
     center: float
     width: float
+    function: VoiFunction = VoiFunction.LINEAR_EXACT
 
     @property
     def low(self) -> float:
@@ -49,16 +53,22 @@ class DisplayWindow:
             dy: Pixels downwards.
             step: Modality values for each pixel.
         """
-        return DisplayWindow(self.center + dy * step, max(self.width + dx * step, step))
+        width = max(self.width + dx * step, step)
+        return DisplayWindow(self.center + dy * step, width, self.function)
 
 
 @dataclass(frozen=True, slots=True)
 class WindowPreset:
-    """A named window under a key."""
+    """A named window, under a key or (of the source file, with key "") without one.
+
+    Attributes:
+        lut: A table of the source that is shown instead of the window.
+    """
 
     key: str
     title: str
     window: DisplayWindow
+    lut: VoiLut | None = None
 
 
 HU_PRESETS: tuple[WindowPreset, ...] = (
@@ -105,21 +115,61 @@ def full_range(volume: Volume) -> DisplayWindow:
     return DisplayWindow.from_range(float(values.min()), float(values.max()))
 
 
+def source_presets(volume: Volume) -> tuple[WindowPreset, ...]:
+    """Every window, then every table, by which the source wants its values shown."""
+    windows = [
+        WindowPreset(
+            "",
+            voi.name or ("File window" if place == 0 else f"File window {place + 1}"),
+            DisplayWindow(voi.center, voi.width, voi.function),
+        )
+        for place, voi in enumerate(volume.windows)
+        if voi.width > MINIMUM_WIDTH
+    ]
+    center, width = volume.window_center, volume.window_width
+    if not windows and center is not None and width is not None and width > MINIMUM_WIDTH:
+        windows.append(WindowPreset("", "File window", DisplayWindow(float(center), float(width))))
+    tables = [
+        WindowPreset("", lut.name or f"File table {place + 1}", lut_window(lut), lut)
+        for place, lut in enumerate(volume.voi_luts)
+        if lut.entries.size
+    ]
+    return (*windows, *tables)
+
+
+def lut_window(lut: VoiLut) -> DisplayWindow:
+    """The range of modality values that a table tells apart, as a window."""
+    return DisplayWindow.from_range(lut.first, lut.first + lut.entries.size - 1)
+
+
+def initial_preset(volume: Volume) -> WindowPreset:
+    """The source's first window or table; else soft tissue for HU; else percentiles."""
+    found = source_presets(volume)
+    if found:
+        return found[0]
+    if volume.is_colour:
+        return WindowPreset("", "Colours", DisplayWindow(127.5, 255.0))
+    if volume.units == "HU":
+        return HU_PRESETS[0]
+    return WindowPreset("", "Automatic", percentile_window(volume, 0.1, 99.9))
+
+
 def initial_window(volume: Volume) -> DisplayWindow:
     """Window of the source file; else soft tissue for HU; else the 0.1-99.9 percentiles."""
-    center, width = volume.window_center, volume.window_width
-    if center is not None and width is not None and width > MINIMUM_WIDTH:
-        return DisplayWindow(float(center), float(width))
-    if volume.units == "HU":
-        return HU_PRESETS[0].window
-    return percentile_window(volume, 0.1, 99.9)
+    return initial_preset(volume).window
 
 
 def presets_of(volume: Volume) -> tuple[WindowPreset, ...]:
-    """Presets under keys 1-5: HU windows for HU, shares of the volume's values for all else."""
-    if volume.units == "HU":
-        return HU_PRESETS
-    return tuple(
-        WindowPreset(key, title, percentile_window(volume, low, high))
-        for key, title, low, high in _SHARES
-    )
+    """Presets under keys 1-5, then those of the source.
+
+    HU windows for HU, shares of the volume's values for all else, none for colours.
+    """
+    if volume.is_colour:
+        return ()
+    keyed = HU_PRESETS
+    if volume.units != "HU":
+        keyed = tuple(
+            WindowPreset(key, title, percentile_window(volume, low, high))
+            for key, title, low, high in _SHARES
+        )
+    return (*keyed, *source_presets(volume))

@@ -1,4 +1,4 @@
-"""A layer: a volume and how it is shown."""
+"""A layer: a volume, a cine or a stack of slices, and how it is shown."""
 
 from __future__ import annotations
 
@@ -6,43 +6,73 @@ from typing import ClassVar
 
 from psygnal import Signal
 
-from carez_desktop.domain.volume import Volume, VolumeKind
+from carez_desktop.domain.intensity import OverlayPlane
+from carez_desktop.domain.slice_stack import SliceStack
+from carez_desktop.domain.volume import SliceAxis, Volume, VolumeKind
+from carez_desktop.domain.window import VoiLut
 from carez_desktop.workspace.display_window import (
     DisplayWindow,
     WindowPreset,
     full_range,
-    initial_window,
+    initial_preset,
     presets_of,
 )
+
+_FILM = "MONOCHROME1"
 
 
 class Layer:
     """A volume with its display window; tells when the way it is shown changes.
 
     Attributes:
-        volume: The voxels; never changed here.
+        volume: The voxels; never changed here. Of a stack of slices: the middle one.
+        stack: Slices at true positions that are no regular grid; None for a volume.
         title: Words for lists and panes.
         is_stand_in: Simulated, and never to be taken for a patient.
+        is_positioned: Whether the source says where it lies in the patient.
+        is_calibrated: Whether its pixels have a size in millimetres.
+        is_preview: A first slice that stands in while the rest is read.
     """
 
     changed: ClassVar[Signal] = Signal()
 
-    def __init__(self, volume: Volume, *, title: str = "", stand_in: bool = False) -> None:
+    def __init__(
+        self,
+        volume: Volume,
+        *,
+        title: str = "",
+        stand_in: bool = False,
+        stack: SliceStack | None = None,
+        positioned: bool = True,
+        calibrated: bool = True,
+        preview: bool = False,
+    ) -> None:
         """Show the volume with its own window.
 
         Args:
             volume: What to show.
             title: Words for lists and panes; "" takes the volume's own description.
             stand_in: It is simulated and plays the part of a real volume here.
+            stack: The slices, where they are no regular volume.
+            positioned: The source says where it lies in the patient.
+            calibrated: The source says how large its pixels are.
+            preview: It is the first slice of something that is still being read.
         """
         self.volume = volume
+        self.stack = stack
         self.is_stand_in = stand_in and volume.kind is VolumeKind.REAL
+        self.is_positioned = positioned
+        self.is_calibrated = calibrated
+        self.is_preview = preview
         self.title = title or describe(volume)
-        self._initial = initial_window(volume)
-        self._window = self._initial
+        self._initial = initial_preset(volume)
+        self._window = self._initial.window
+        self._lut = self._initial.lut
         self._inverted = False
         self._interpolated = True
         self._presets: tuple[WindowPreset, ...] | None = None
+
+    # -- what it is ----------------------------------------------------------------------------
 
     @property
     def is_synthetic(self) -> bool:
@@ -50,9 +80,54 @@ class Layer:
         return self.volume.kind is VolumeKind.SYNTHETIC
 
     @property
+    def is_cine(self) -> bool:
+        """Whether its slices are moments."""
+        return self.volume.slice_axis is SliceAxis.TIME
+
+    @property
+    def is_film(self) -> bool:
+        """Whether high values mean black (MONOCHROME1, PS3.3 C.7.6.3.1.2)."""
+        return self.volume.attributes.get("photometric_interpretation") == _FILM
+
+    @property
     def kind_text(self) -> str:
         """What the volume is, in one word; a stand-in is never called real."""
         return "simulated" if self.is_stand_in else self.volume.kind.value
+
+    @property
+    def volumes(self) -> tuple[Volume, ...]:
+        """The volume, or each slice of a stack."""
+        return self.stack.slices if self.stack is not None else (self.volume,)
+
+    def volume_at(self, index: int) -> Volume:
+        """Return what holds the voxels of a slice: the volume, or that slice of a stack."""
+        return self.volume if self.stack is None else self.stack.slices[index]
+
+    def overlays_at(self, index: int) -> tuple[OverlayPlane, ...]:
+        """Return the graphics of the source on a slice, counted from 0 along the array."""
+        if self.stack is not None:
+            return self.stack.slices[index].overlays
+        return tuple(plane for plane in self.volume.overlays if plane.slice_index == index)
+
+    @property
+    def has_overlays(self) -> bool:
+        """Whether the source brings graphics."""
+        return any(volume.overlays for volume in self.volumes)
+
+    @property
+    def plane_refusal(self) -> str:
+        """Why there are no planes but the acquired one; "" where there are."""
+        if self.stack is not None:
+            return self.stack.refusal
+        if self.is_cine:
+            return "Its frames are moments, not places: nothing lies across them"
+        if not self.is_positioned:
+            return "The source says no position in the patient"
+        if self.volume.geometry.shape[0] == 1:
+            return "It is a single slice"
+        return ""
+
+    # -- how it is shown -----------------------------------------------------------------------
 
     @property
     def window(self) -> DisplayWindow:
@@ -61,13 +136,18 @@ class Layer:
 
     @window.setter
     def window(self, window: DisplayWindow) -> None:
-        if window != self._window:
-            self._window = window
+        if window != self._window or self._lut is not None:
+            self._window, self._lut = window, None
             self.changed.emit()
 
     @property
+    def lut(self) -> VoiLut | None:
+        """The source's table that is shown instead of the window, if any."""
+        return self._lut
+
+    @property
     def inverted(self) -> bool:
-        """Whether black and white are exchanged."""
+        """Whether black and white are exchanged against what the source wants."""
         return self._inverted
 
     @inverted.setter
@@ -75,6 +155,11 @@ class Layer:
         if inverted != self._inverted:
             self._inverted = inverted
             self.changed.emit()
+
+    @property
+    def high_is_black(self) -> bool:
+        """Whether high values are painted black: film, or inverted, but not both."""
+        return self._inverted != self.is_film
 
     @property
     def interpolated(self) -> bool:
@@ -89,7 +174,7 @@ class Layer:
 
     @property
     def presets(self) -> tuple[WindowPreset, ...]:
-        """Presets under the keys 1-5."""
+        """Presets under the keys 1-5, then those of the source."""
         if self._presets is None:
             self._presets = presets_of(self.volume)
         return self._presets
@@ -97,24 +182,33 @@ class Layer:
     def apply_preset(self, key: str) -> bool:
         """Apply the preset under a key; tell whether there is one."""
         for preset in self.presets:
-            if preset.key == key:
-                self.window = preset.window
+            if key and preset.key == key:
+                self.show_preset(preset)
                 return True
         return False
 
+    def show_preset(self, preset: WindowPreset) -> None:
+        """Show a window or a table of the source."""
+        if (preset.window, preset.lut) != (self._window, self._lut):
+            self._window, self._lut = preset.window, preset.lut
+            self.changed.emit()
+
     def show_full_range(self) -> None:
-        """Show every value of the volume."""
-        self.window = full_range(self.volume)
+        """Show every value."""
+        windows = [full_range(volume) for volume in self.volumes]
+        self.window = DisplayWindow.from_range(
+            min(window.low for window in windows), max(window.high for window in windows)
+        )
 
     def reset(self) -> None:
         """Return to the first window, not inverted."""
-        self.window = self._initial
+        self.show_preset(self._initial)
         self.inverted = False
 
     @property
     def drag_step(self) -> float:
         """Modality values for a drag of one pixel: 1 HU, else 1/400 of the first width."""
-        return 1.0 if self.volume.units == "HU" else self._initial.width / 400.0
+        return 1.0 if self.volume.units == "HU" else self._initial.window.width / 400.0
 
 
 def describe(volume: Volume) -> str:

@@ -9,7 +9,7 @@ say how it lies.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import permutations
 from typing import ClassVar
@@ -90,6 +90,12 @@ def plane_bases(geometry: VolumeGeometry) -> Mapping[Plane, PlaneBasis]:
     }
 
 
+def acquired_plane(geometry: VolumeGeometry) -> Plane:
+    """Return the plane in which slices were acquired (stored, for an image without a place)."""
+    bases = plane_bases(geometry)
+    return next(plane for plane in Plane if bases[plane].grid_axis == 0)
+
+
 class Viewport:
     """What one pane shows of the patient; every position in LPS mm.
 
@@ -100,11 +106,21 @@ class Viewport:
 
     changed: ClassVar[Signal] = Signal()
 
-    def __init__(self, plane: Plane, geometry: VolumeGeometry) -> None:
-        """Show the middle of the volume, on the voxel nearest to its centre."""
+    def __init__(
+        self, plane: Plane, geometry: VolumeGeometry, *, in_array_order: bool = False
+    ) -> None:
+        """Show the middle of the volume, on the voxel nearest to its centre.
+
+        Args:
+            plane: Which plane.
+            geometry: Grid of what is shown.
+            in_array_order: Count along the array, for the frames of a cine.
+        """
         self.plane = plane
         self.geometry = geometry
         self.basis = plane_bases(geometry)[plane]
+        if in_array_order and self.basis.forward_sign < 0:
+            self.basis = replace(self.basis, forward=-self.basis.forward, forward_sign=1)
         middle = (np.asarray(geometry.shape) - 1) // 2
         self._cursor: FloatArray = geometry.index_to_lps(middle)
         self._centre: FloatArray = geometry.centre_lps
@@ -245,10 +261,14 @@ class Viewport:
     @property
     def slice_number(self) -> int:
         """The slice shown, from 1, counted along `forward`."""
-        axis = self.basis.grid_axis
-        index = round(float(self.geometry.lps_to_index(self._cursor)[axis]))
-        index = min(max(index, 0), self.slice_count - 1)
+        index = self.array_index
         return 1 + (index if self.basis.forward_sign > 0 else self.slice_count - 1 - index)
+
+    @property
+    def array_index(self) -> int:
+        """The slice shown, from 0, counted along the array axis that this plane steps through."""
+        index = round(float(self.geometry.lps_to_index(self._cursor)[self.basis.grid_axis]))
+        return min(max(index, 0), self.slice_count - 1)
 
     @property
     def plane_centre_lps(self) -> FloatArray:

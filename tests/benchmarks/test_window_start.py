@@ -15,7 +15,8 @@ import pytest
 
 from carez_desktop.domain.geometry import VolumeGeometry
 from carez_desktop.domain.volume import Volume
-from carez_desktop.rendering.slice_pipeline import SliceSampler, grey_levels
+from carez_desktop.rendering.display_values import grey_levels
+from carez_desktop.rendering.slice_pipeline import SliceSampler
 from carez_desktop.workspace.display_window import DisplayWindow
 from carez_desktop.workspace.viewport import Plane, Viewport
 from tests.builders.analytic_volumes import rotation

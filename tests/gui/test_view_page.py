@@ -138,7 +138,7 @@ def test_keys_of_the_command_table(page: ViewPage, qtbot: QtBot) -> None:
     pane = page.grid.panes[("left", Plane.SAGITTAL)]
     assert pane.slot is not None
     layer, viewport = pane.slot.layer, pane.slot.viewport
-    page._set_focused(pane)
+    page.actions_of_keys.set_focused(pane)
     qtbot.keyClick(pane, Qt.Key.Key_Home)
     assert viewport.slice_number == 1
     qtbot.keyClick(pane, Qt.Key.Key_Down)
@@ -168,7 +168,7 @@ def test_cine_runs_and_stops(page: ViewPage, qtbot: QtBot) -> None:
     qtbot.keyClick(pane, Qt.Key.Key_C)
     qtbot.waitUntil(lambda: viewport.slice_number != start, timeout=2000)
     qtbot.keyClick(pane, Qt.Key.Key_C)
-    assert not page._cine.isActive()
+    assert not page.actions_of_keys.cine.isActive()
 
 
 def test_real_is_left_synthetic_right_linked_with_badge(compared: ViewPage) -> None:

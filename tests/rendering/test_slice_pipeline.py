@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from carez_desktop.domain.geometry import VolumeGeometry
 from carez_desktop.domain.volume import Volume
+from carez_desktop.rendering.display_values import grey_levels
 from carez_desktop.rendering.slice_pipeline import (
     INT16_OUTSIDE,
     SliceSampler,
-    grey_levels,
     value_at,
 )
 from carez_desktop.workspace.display_window import DisplayWindow

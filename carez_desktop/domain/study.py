@@ -127,18 +127,49 @@ class VolumeRecord:
 
 @dataclass(frozen=True, slots=True)
 class UnreadableFile:
-    """A file that import could not read, and why."""
+    """A file that import could not read, and why.
+
+    Attributes:
+        series_instance_uid: The series that it belongs to, where that much could be read.
+    """
 
     path: str
     reason: str
+    series_instance_uid: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FileCounts:
+    """What became of the image files that one import met.
+
+    Attributes:
+        new: Read for the first time.
+        unchanged: Known with this size and time of change, and not opened.
+        changed: Known, and read again because size or time differ.
+        moved: Known from another place where they no longer are.
+        gone: Known below the imported folders and no longer there.
+        returned: Gone earlier, and there again.
+    """
+
+    new: int = 0
+    unchanged: int = 0
+    changed: int = 0
+    moved: int = 0
+    gone: int = 0
+    returned: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class ImportReport:
-    """What one import did."""
+    """What one import did.
+
+    Attributes:
+        series: Volumes of the files that were met, new and known ones.
+    """
 
     studies: int
     series: tuple[VolumeRecord, ...]
     unreadable: tuple[UnreadableFile, ...]
     findings: tuple[Finding, ...]
     seconds: float
+    files: FileCounts = FileCounts()

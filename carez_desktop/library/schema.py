@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from carez_desktop.errors import StorageError
+from carez_desktop.library import migration_2
 
 _VERSION_1 = (
     "CREATE TABLE facts (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
@@ -66,8 +68,13 @@ _VERSION_1 = (
     ) WITHOUT ROWID""",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1,)
-"""Statements that lead from version k to k + 1; a released step is never edited."""
+Step = tuple[tuple[str, ...], Callable[[sqlite3.Connection], None] | None]
+
+MIGRATIONS: tuple[Step, ...] = (
+    (_VERSION_1, None),
+    (migration_2.STATEMENTS, migration_2.move_data),
+)
+"""What leads from version k to k + 1: statements, then data. A released step is never edited."""
 
 SCHEMA_VERSION = len(MIGRATIONS)
 
@@ -93,8 +100,11 @@ def bring_up_to_date(connection: sqlite3.Connection, subject: str) -> None:
             "(version INTEGER PRIMARY KEY, applied_utc TEXT NOT NULL)"
         )
         for version in range(found, SCHEMA_VERSION):
-            for statement in MIGRATIONS[version]:
+            statements, move_data = MIGRATIONS[version]
+            for statement in statements:
                 connection.execute(statement)
+            if move_data is not None:
+                move_data(connection)
             connection.execute(
                 "INSERT INTO schema_version VALUES (?, ?)",
                 (version + 1, datetime.now(UTC).isoformat(timespec="seconds")),

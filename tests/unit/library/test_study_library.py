@@ -19,8 +19,8 @@ from carez_desktop.domain.volume import VolumeKind
 from carez_desktop.errors import NotFoundError, StorageError
 from carez_desktop.library.database import refuse_network_drive
 from carez_desktop.library.schema import SCHEMA_VERSION
+from carez_desktop.library.search import Query, parse_query
 from carez_desktop.library.study_library import StudyLibrary
-from carez_desktop.library.volume_rows import match_expression
 
 
 def make_record(number: int = 1, **changes: object) -> VolumeRecord:
@@ -39,7 +39,9 @@ def make_record(number: int = 1, **changes: object) -> VolumeRecord:
         paths=(f"/data/s{number}/IM0001", f"/data/s{number}/IM0002", "/data/other/x.dcm"),
         frame_of_reference_uid="1.9",
         findings=(Finding(Severity.WARNING, "duplicate", "IM0001", "Given twice"),),
-        objects=(ReferencedObject("SEG", "1.5", "1.6", ("1.2.1",), "/data/seg.dcm"),),
+        objects=(
+            ReferencedObject("SEG", "1.5", "1.6", (f"1.2.{number}",), f"/data/seg{number}.dcm"),
+        ),
         attributes={
             "patient_name": "Müller^Änne",
             "study_date": "20240131",
@@ -220,7 +222,7 @@ def test_threads_share_one_library(library: StudyLibrary) -> None:
     late = threading.Thread(target=library.count)
     late.start()
     late.join()
-    assert len(library._database._connections) <= 2
+    assert len(library.database._connections) <= 2
 
 
 def test_two_processes_write_at_once(tmp_path: Path) -> None:
@@ -246,13 +248,13 @@ def test_a_kill_in_the_middle_of_an_import_leaves_the_old_library(tmp_path: Path
     library.close()
     script = (
         "import os, sys; from pathlib import Path\n"
-        "from carez_desktop.library import study_library\n"
+        "from carez_desktop.library import import_rows, study_library\n"
         "seen = []\n"
-        "real = study_library._insert_volume\n"
-        "def insert(connection, record):\n"
-        "    real(connection, record); seen.append(1)\n"
+        "real = import_rows._keep_volume\n"
+        "def insert(*values):\n"
+        "    real(*values); seen.append(1)\n"
         "    if len(seen) == 2: os._exit(9)\n"
-        "study_library._insert_volume = insert\n"
+        "import_rows._keep_volume = insert\n"
         "library = study_library.StudyLibrary(Path(sys.argv[1]))\n"
         "record = library.volume('1.2.1')\n"
         "from dataclasses import replace\n"
@@ -297,7 +299,7 @@ def test_a_locked_file_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_full_disk_says_so_and_keeps_what_was(library: StudyLibrary) -> None:
     library.add_volumes([make_record(1)])
-    with library._database.reading() as connection:
+    with library.database.reading() as connection:
         pages = connection.execute("PRAGMA page_count").fetchone()[0]
         connection.execute(f"PRAGMA max_page_count = {pages + 2}")
     with pytest.raises(StorageError, match="disk is full"):
@@ -358,6 +360,9 @@ def test_a_network_home_is_refused(tmp_path: Path, folder: str, refused: str) ->
     assert "local disk" in caught.value.hint
 
 
-def test_match_expression_quotes_words() -> None:
-    assert match_expression('lung "x') == '"lung"* AND """x"*'
-    assert match_expression(" - ") == ""
+def test_typed_words_are_quoted() -> None:
+    assert parse_query('lung "x').words == '"lung"* AND """x"*'
+    assert parse_query(" - ").nothing
+    assert parse_query("Modality:ct kind:real").words == 'modality : "ct"* AND kind : "real"*'
+    assert parse_query("name:ct").words == '"name:ct"*'
+    assert parse_query("1.2.84 ct") == Query('"ct"*', ("1.2.84",))

@@ -47,6 +47,12 @@ class Crew:
         self._starter = ThreadPoolExecutor(1, thread_name_prefix="children")
         self._dismissed = False
 
+    @property
+    def has_children(self) -> bool:
+        """Whether any child was started and lives."""
+        with self._changed:
+            return self._living() > self._starting
+
     def start_missing(self, wanted: int) -> None:
         """Start children in the background until so many live, or all are there."""
         with self._changed:

@@ -74,6 +74,11 @@ class ChildPool:
         """How many requests run at once, at the most."""
         return self._crew.processes
 
+    @property
+    def is_warm(self) -> bool:
+        """Whether a child has been started already, so that work need not wait for one."""
+        return self._crew.has_children
+
     def warm_up(self) -> None:
         """Start all children in the background, without waiting for them."""
         self._crew.start_missing(self._crew.processes)

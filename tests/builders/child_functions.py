@@ -114,3 +114,12 @@ def say_garbage(request: dict[str, Any]) -> None:
         except OSError:
             continue
     time.sleep(10)
+
+
+def read_headers_or_crash(request: dict[str, Any]) -> Any:
+    """Do as `read_headers`, but die at a file named `cut.dcm`."""
+    from carez_desktop.dicom.header_batch import read_headers
+
+    if any(path.endswith("cut.dcm") for path in request["paths"]):
+        os.abort()
+    return read_headers(request)

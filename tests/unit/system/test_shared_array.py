@@ -82,7 +82,7 @@ def test_more_than_four_gib_beyond_the_limit_of_a_child(pool: ChildPool) -> None
 def test_the_array_outlives_its_maker_and_takes_the_memory_along() -> None:
     def memories() -> int:
         links = Path("/proc/self/fd").iterdir()
-        return sum("memfd:carez" in os.readlink(link) for link in links if link.is_symlink())
+        return sum("memfd:carez" in str(link.readlink()) for link in links if link.is_symlink())
 
     gc.collect()
     before = memories()

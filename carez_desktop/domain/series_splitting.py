@@ -1,233 +1,257 @@
-"""Cut the instances of a series into piles that can be one volume each."""
+"""Cut the images of a series into piles that can be one volume each, and say why."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from carez_desktop.domain.slice_order import distances_along_normal
+from carez_desktop.domain.shape_groups import ShapeGroup, group_by_shape, reading_order
+from carez_desktop.domain.slice_order import fit_slices
+from carez_desktop.domain.slice_places import (
+    has_place,
+    order_by_place,
+    place_cells,
+    stacks_side_by_side,
+)
+from carez_desktop.domain.split_properties import (
+    MOMENTS,
+    PROPERTIES,
+    STATIONS,
+    SplitProperty,
+    sort_key,
+)
 from carez_desktop.domain.study import InstanceHeader
-
-ORIENTATION_TOLERANCE = 1e-4
-_SAME_PLACE_MM = 0.01
 
 
 @dataclass(frozen=True, slots=True)
 class Pile:
-    """Instances that may be one volume, in slice order where they have positions.
+    """Images that may be one volume, in slice order where they have positions.
 
     Attributes:
         reason: What told them apart from the rest of their series; "" for a whole series.
-        in_set: Whether the piles of the series lie at the same places (b-values, phases).
-        dropped: Instances left out because they repeat a place.
+        set_number: Which ordered set of volumes at the same places (b-values, phases) of the
+            series it belongs to, from 0; None where it stands alone.
+        set_index: Its turn in that set, from 0.
+        dropped: Images left out because they repeat a place.
+        mixed: Contrasts that run from slice to slice of it, in words.
+        crossing: How many slices of the series cross each other (turned against one another).
     """
 
     headers: tuple[InstanceHeader, ...]
     reason: str = ""
-    in_set: bool = False
+    set_number: int | None = None
+    set_index: int = 0
     dropped: tuple[InstanceHeader, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class _Property:
-    """Something that tells repeated images at one place apart."""
-
-    title: str
-    value: Callable[[InstanceHeader], Hashable]
-
-
-def _attribute(title: str, name: str) -> _Property:
-    return _Property(title, lambda header: header.attributes.get(name))
-
-
-_TELL_APART = (
-    _Property("Image Type", lambda header: header.image_type),
-    _attribute("b-value", "b_value"),
-    _attribute("Echo Time", "echo_time"),
-    _attribute("Temporal Position", "temporal_position_identifier"),
-    _attribute("Trigger Time", "trigger_time"),
-    _attribute("Acquisition Number", "acquisition_number"),
-    _attribute("Acquisition Time", "acquisition_time"),
-    _attribute("Content Time", "content_time"),
-    _attribute("Convolution Kernel", "convolution_kernel"),
-    _attribute("Sequence Name", "sequence_name"),
-)
+    mixed: tuple[str, ...] = ()
+    crossing: int = 0
 
 
 def split_series(headers: Sequence[InstanceHeader]) -> tuple[Pile, ...]:
-    """Cut the instances of one series into piles.
+    """Cut the images of one series into piles.
 
-    Orientation (1e-4), matrix and pixel spacing always separate. Image type, b-value, echo,
-    temporal position and the like separate only where images lie at the same place. Multi-frame
-    images and images without a place are piles of their own.
+    Matrix, pixel spacing, orientation (1e-4), frame of reference, colour and localizers always
+    separate; so do contrasts (image component, b-value, echo, inversion, kernel, energy, stack)
+    unless they run from slice to slice. Times, counters and directions separate only images at
+    one place, or slices that are no grid together but one each by themselves. Images without a
+    place and cines are piles of their own.
     """
-    alone = [header for header in headers if not _has_place(header)]
-    placed = [header for header in headers if _has_place(header)]
-    groups = _group_by_shape(placed)
-    texts = _shape_reasons(groups)
+    alone = [header for header in headers if not has_place(header)]
+    groups = group_by_shape([header for header in headers if has_place(header)])
+    crossing = _crossing(groups)
     piles: list[Pile] = []
-    for group, text in zip(groups, texts, strict=True):
-        parts = _split_repeats(group, _TELL_APART)
-        for part in parts:
-            reason = "; ".join(filter(None, (text, part.reason)))
-            piles.append(Pile(part.headers, reason, part.in_set, part.dropped))
+    for group in groups:
+        ordered, places = order_by_place(group.headers)
+        for part in _in_sets(_split(ordered, places, PROPERTIES, group.reason), piles):
+            among = crossing if len(part.headers) == 1 else 0
+            piles.append(replace(part, crossing=among))
     several = len(piles) + len(alone) > 1
-    for header in sorted(alone, key=_reading_order):
-        what = "multi-frame" if header.number_of_frames > 1 else "no position"
+    for header in sorted(alone, key=reading_order):
+        what = "a series of moments" if header.number_of_frames > 1 else "no position"
         piles.append(Pile((header,), f"{what}: each image by itself" if several else ""))
     return tuple(piles)
 
 
-def _has_place(header: InstanceHeader) -> bool:
-    return (
-        header.number_of_frames == 1
-        and header.image_position_patient is not None
-        and header.image_orientation_patient is not None
-    )
+def _crossing(groups: Sequence[ShapeGroup]) -> int:
+    """Count slices that each have an orientation of their own; 0 for up to two (scouts)."""
+    single = sum(len(group.headers) == 1 and group.turned for group in groups)
+    return single if single > 2 else 0
 
 
-def _reading_order(header: InstanceHeader) -> tuple[int, str]:
-    return (header.instance_number or 0, header.path)
+def _in_sets(parts: Sequence[Pile], before: Sequence[Pile]) -> list[Pile]:
+    """Number the parts that lie at the same places as ordered sets, after the sets before."""
+    if len(parts) < 2:
+        return list(parts)
+    cluster_of: dict[tuple[int, ...], int] = {}
+    clusters: list[int] = []
+    for number, part in enumerate(parts):
+        cells = place_cells(part.headers)
+        cluster = next((cluster_of[cell] for cell in cells if cell in cluster_of), number)
+        clusters.append(cluster)
+        for cell in cells:
+            cluster_of.setdefault(cell, cluster)
+    sizes = Counter(clusters)
+    first = 1 + max((pile.set_number for pile in before if pile.set_number is not None), default=-1)
+    numbers = {
+        cluster: first + turn for turn, cluster in enumerate(c for c in sizes if sizes[c] > 1)
+    }
+    turns: Counter[int] = Counter()
+    made = []
+    for part, cluster in zip(parts, clusters, strict=True):
+        made.append(
+            replace(part, set_number=numbers.get(cluster), set_index=turns[cluster])
+            if cluster in numbers
+            else part
+        )
+        turns[cluster] += 1
+    return made
 
 
-def _group_by_shape(headers: Sequence[InstanceHeader]) -> list[list[InstanceHeader]]:
-    """Group by matrix, pixel spacing, modality and, within tolerance, orientation."""
-    groups: list[tuple[Hashable, np.ndarray, list[InstanceHeader]]] = []
-    for header in sorted(headers, key=_reading_order):
-        key = _shape_key(header)
-        cosines = np.asarray(header.image_orientation_patient)
-        for other_key, other_cosines, members in groups:
-            if key == other_key and np.allclose(
-                cosines, other_cosines, rtol=0, atol=ORIENTATION_TOLERANCE
-            ):
-                members.append(header)
-                break
-        else:
-            groups.append((key, cosines, [header]))
-    return [members for _, _, members in groups]
-
-
-def _shape_key(header: InstanceHeader) -> Hashable:
-    spacing = header.pixel_spacing
-    rounded = None if spacing is None else (round(spacing[0], 4), round(spacing[1], 4))
-    samples = header.attributes.get("samples_per_pixel")
-    return (header.rows, header.columns, rounded, header.modality, samples)
-
-
-def _shape_reasons(groups: Sequence[Sequence[InstanceHeader]]) -> list[str]:
-    """Say for each group what differs between the groups."""
-    if len(groups) < 2:
-        return [""] * len(groups)
-    firsts = [group[0] for group in groups]
-    mixed_matrix = len({(first.rows, first.columns) for first in firsts}) > 1
-    mixed_spacing = len({first.pixel_spacing for first in firsts}) > 1 and not mixed_matrix
-    mixed_orientation = _orientations_differ(firsts)
-    texts = []
-    for first in firsts:
-        parts = []
-        if mixed_matrix:
-            parts.append(f"matrix {first.rows} x {first.columns}")
-        if mixed_spacing and first.pixel_spacing is not None:
-            parts.append(f"pixel spacing {first.pixel_spacing[0]:g} x {first.pixel_spacing[1]:g}")
-        if mixed_orientation:
-            parts.append("one of several orientations")
-        texts.append(", ".join(parts) or f"{first.modality} among other modalities")
-    return texts
-
-
-def _orientations_differ(firsts: Sequence[InstanceHeader]) -> bool:
-    cosines = np.array([first.image_orientation_patient for first in firsts], dtype=np.float64)
-    return bool(np.abs(cosines - cosines[0]).max() > ORIENTATION_TOLERANCE)
-
-
-def _split_repeats(
-    headers: Sequence[InstanceHeader], properties: Sequence[_Property], reason: str = ""
+def _split(
+    headers: Sequence[InstanceHeader],
+    places: Sequence[int],
+    properties: Sequence[SplitProperty],
+    reason: str,
+    mixed: tuple[str, ...] = (),
 ) -> list[Pile]:
-    """Tell apart images at the same place by the first properties that do so."""
-    ordered, places = _order(headers)
+    """Tell apart images, in order, by the first property that does so, and go on with the parts."""
+    if len(headers) == 1:
+        return [Pile((headers[0],), reason, mixed=mixed)]
     repeats = max(Counter(places).values())
-    if repeats == 1:
-        return [Pile(tuple(ordered), reason, in_set=bool(reason))]
+    lateral = stacks_side_by_side(headers, places) if repeats > 1 else None
+    if lateral is not None:
+        return _parts(headers, lateral, "stack beside others", properties, reason, mixed)
     for index, candidate in enumerate(properties):
-        values = [candidate.value(header) for header in ordered]
-        distinct = list(dict.fromkeys(values))
-        if not 2 <= len(distinct) <= max(2, 2 * repeats - 1):
+        if repeats == 1 and not candidate.is_contrast:
             continue
-        rest = properties[index + 1 :]
-        piles: list[Pile] = []
-        for value in sorted(distinct, key=_sort_key):
-            part = [h for h, own in zip(ordered, values, strict=True) if own == value]
-            text = "; ".join(filter(None, (reason, f"{candidate.title} {_shown(value)}")))
-            piles.extend(_split_repeats(part, rest, text))
-        return piles
-    return _split_by_rank(ordered, places, repeats, reason)
+        values = [candidate.value(header) for header in headers]
+        count = len(set(values))
+        if count < 2:
+            continue
+        if _tells_apart(count, len(headers), repeats):
+            return _parts(headers, values, candidate, properties[index + 1 :], reason, mixed)
+        if candidate.is_contrast and repeats == 1:
+            mixed = (*mixed, _mixed_text(candidate, values))
+    if repeats == 1:
+        return _split_stations(headers, reason, mixed)
+    return _split_by_rank(headers, places, repeats, reason, mixed)
 
 
-def _order(headers: Sequence[InstanceHeader]) -> tuple[list[InstanceHeader], list[int]]:
-    """Sort along the normal; number the places, equal where images lie at the same one."""
+def _tells_apart(distinct: int, images: int, repeats: int) -> bool:
+    """Whether so many values cut images into volumes, not into slices.
+
+    Where images lie at one place there are about as many values as images there. Where none does,
+    each value needs at least two slices.
+    """
+    if repeats == 1:
+        return 2 * distinct <= images
+    return distinct <= max(2, 2 * repeats - 1)
+
+
+def _mixed_text(candidate: SplitProperty, values: Iterable[Hashable]) -> str:
+    ordered = sorted(set(values), key=sort_key)
+    ends = " to ".join(candidate.shown(value) for value in (ordered[0], ordered[-1]))
+    return f"{candidate.title} differs from slice to slice ({ends})"
+
+
+def _parts(
+    headers: Sequence[InstanceHeader],
+    values: Sequence[Hashable],
+    candidate: SplitProperty | str,
+    rest: Sequence[SplitProperty],
+    reason: str,
+    mixed: tuple[str, ...],
+) -> list[Pile]:
+    """Group by value, in the order of the values, and split each group further."""
+    groups: dict[Hashable, list[InstanceHeader]] = {}
+    for header, value in zip(headers, values, strict=True):
+        groups.setdefault(value, []).append(header)
+    piles: list[Pile] = []
+    for turn, value in enumerate(sorted(groups, key=sort_key)):
+        if isinstance(candidate, str):
+            own = f"{candidate}, {turn + 1} of {len(groups)}"
+        else:
+            own = f"{candidate.title} {candidate.shown(value)}"
+        text = "; ".join(filter(None, (reason, own)))
+        ordered, places = order_by_place(groups[value])
+        piles.extend(_split(ordered, places, rest, text, mixed))
+    return piles
+
+
+def _split_stations(
+    headers: Sequence[InstanceHeader], reason: str, mixed: tuple[str, ...]
+) -> list[Pile]:
+    """Part slices that are no grid together where each part is one: stations, two acquisitions."""
+    whole = Pile(tuple(headers), reason, mixed=mixed)
+    if len(headers) < 4 or _is_grid(headers):
+        return [whole]
+    for candidate in STATIONS:
+        groups: dict[Hashable, list[InstanceHeader]] = {}
+        for header in headers:
+            groups.setdefault(candidate.value(header), []).append(header)
+        if len(groups) < 2 or not all(_is_grid(group) for group in groups.values()):
+            continue
+        return [
+            Pile(
+                tuple(groups[value]),
+                "; ".join(filter(None, (reason, f"{candidate.title} {candidate.shown(value)}"))),
+                mixed=mixed,
+            )
+            for value in sorted(groups, key=sort_key)
+        ]
+    return [whole]
+
+
+def _is_grid(headers: Sequence[InstanceHeader]) -> bool:
+    """Whether slices, in order, are a regular grid of two slices or more."""
+    if len(headers) < 2:
+        return False
     positions = np.array([header.image_position_patient for header in headers], dtype=np.float64)
-    cosines = headers[0].image_orientation_patient or ()
     try:
-        distances = distances_along_normal(positions, cosines)
-    except ValueError:  # no valid orientation: stacking refuses the pile in words
-        distances = np.arange(len(headers), dtype=np.float64)
-    order = sorted(
-        range(len(headers)), key=lambda i: (float(distances[i]), _reading_order(headers[i]))
-    )
-    spacing = min(headers[0].pixel_spacing or (1.0, 1.0))
-    tolerance = min(_SAME_PLACE_MM, 0.02 * spacing)
-    places, place = [], 0
-    for previous, current in zip([order[0], *order], order, strict=False):
-        if distances[current] - distances[previous] > tolerance:
-            place += 1
-        places.append(place)
-    ordered = [headers[i] for i in order]
-    return _by_place_then_number(ordered, places), places
-
-
-def _by_place_then_number(
-    ordered: Sequence[InstanceHeader], places: Sequence[int]
-) -> list[InstanceHeader]:
-    """Within one place order by Instance Number, whatever the last digits of the positions say."""
-    pairs = sorted(
-        zip(places, ordered, strict=True), key=lambda pair: (pair[0], _reading_order(pair[1]))
-    )
-    return [header for _, header in pairs]
+        return not fit_slices(positions, headers[0].image_orientation_patient or ()).refusal
+    except ValueError:
+        return True  # an invalid orientation is refused later, in words
 
 
 def _split_by_rank(
-    ordered: Sequence[InstanceHeader], places: Sequence[int], repeats: int, reason: str
+    headers: Sequence[InstanceHeader],
+    places: Sequence[int],
+    repeats: int,
+    reason: str,
+    mixed: tuple[str, ...],
 ) -> list[Pile]:
     """Split by turn at each place if every place repeats alike; else keep the first of each."""
-    ranks: list[int] = []
-    for index, place in enumerate(places):
-        ranks.append(ranks[-1] + 1 if index and places[index - 1] == place else 0)
-    if set(Counter(places).values()) == {repeats}:
+    by_place: dict[int, list[InstanceHeader]] = {}
+    for header, place in zip(headers, places, strict=True):
+        by_place.setdefault(place, []).append(header)
+    if {len(group) for group in by_place.values()} == {repeats}:
+        moment = _moment_of(list(by_place.values()))
+        if moment is not None:
+            for group in by_place.values():
+                group.sort(key=lambda header: sort_key(moment.value(header)))
+        title = "repeat" if moment is None else f"in order of {moment.title},"
         return [
             Pile(
-                tuple(h for h, rank in zip(ordered, ranks, strict=True) if rank == turn),
-                "; ".join(filter(None, (reason, f"repeat {turn + 1} of {repeats} at each place"))),
-                in_set=True,
+                tuple(group[turn] for group in by_place.values()),
+                "; ".join(filter(None, (reason, f"{title} {turn + 1} of {repeats} at each place"))),
+                mixed=mixed,
             )
             for turn in range(repeats)
         ]
-    kept = tuple(h for h, rank in zip(ordered, ranks, strict=True) if rank == 0)
-    dropped = tuple(h for h, rank in zip(ordered, ranks, strict=True) if rank > 0)
-    return [Pile(kept, reason, in_set=bool(reason), dropped=dropped)]
+    kept = tuple(group[0] for group in by_place.values())
+    dropped = tuple(header for group in by_place.values() for header in group[1:])
+    return [Pile(kept, reason, dropped=dropped, mixed=mixed)]
 
 
-def _sort_key(value: Hashable) -> tuple[bool, float, str]:
-    if isinstance(value, int | float):
-        return (False, float(value), "")
-    return (value is not None, 0.0, str(value))
-
-
-def _shown(value: Hashable) -> str:
-    if isinstance(value, float):
-        return f"{value:g}"
-    if isinstance(value, tuple):
-        return "\\".join(str(part) for part in value)
-    return "not stated" if value is None else str(value)
+def _moment_of(groups: Sequence[Sequence[InstanceHeader]]) -> SplitProperty | None:
+    """Return the time whose values differ within each place; None where none does."""
+    for candidate in MOMENTS:
+        if all(
+            None not in (values := {candidate.value(header) for header in group})
+            and len(values) == len(group)
+            for group in groups
+        ):
+            return candidate
+    return None

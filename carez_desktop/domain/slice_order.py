@@ -26,6 +26,8 @@ REGULAR_MM = 0.02
 TILT_DEGREES = 0.05
 """Angle between step and normal from which a pile of slices counts as tilted."""
 
+_NAMED_GAPS = 3
+
 
 @dataclass(frozen=True, slots=True)
 class SliceFit:
@@ -143,12 +145,27 @@ def _uneven_text(distances: FloatArray) -> str:
     drift = np.abs(distances - np.linspace(distances[0], distances[-1], len(distances))).max()
     if not odd.any() and drift <= REGULAR_MM:
         return ""
-    lost = int(sum(round(gap / usual) - 1 for gap in gaps if gap > 1.5 * usual))
     text = (
         f"Uneven gaps between slices: {gaps.min():.3f} to {gaps.max():.3f} mm, usually"
         f" {usual:.3f} mm"
     )
-    return text + (f"; about {lost} slices are missing" if lost else "")
+    return text + _missing_text(distances, usual)
+
+
+def _missing_text(distances: FloatArray, usual: float) -> str:
+    """Name the slices that a pile lacks by their distance along the normal; "" where none is."""
+    gaps = np.diff(distances)
+    wide = [int(index) for index in np.flatnonzero(gaps > 1.5 * usual)] if usual > 0 else []
+    lost = sum(round(float(gaps[index]) / usual) - 1 for index in wide)
+    if not lost:
+        return ""
+    places = [
+        f"after slice {index + 1}, between {distances[index]:.2f} and {distances[index + 1]:.2f} mm"
+        for index in wide[:_NAMED_GAPS]
+    ]
+    more = f" and {len(wide) - _NAMED_GAPS} more gaps" if len(wide) > _NAMED_GAPS else ""
+    verb = "slice is" if lost == 1 else "slices are"
+    return f"; about {lost} {verb} missing: {', '.join(places)}{more} along the normal"
 
 
 def stack_geometry(

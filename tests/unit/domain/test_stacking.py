@@ -7,38 +7,9 @@ import pytest
 
 from carez_desktop.domain.slice_order import check_corners
 from carez_desktop.domain.stacking import stack_geometry_of, stack_instances
-from carez_desktop.domain.study import InstanceHeader, ReferencedObject
-from carez_desktop.domain.volume import VolumeKind
-
-AXIAL = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
-PLAIN = {"bits_allocated": 16.0, "samples_per_pixel": 1.0, "patient_id": "P1"}
-
-
-def header(number: int, z: float | None, **changes: object) -> InstanceHeader:
-    attributes = {**PLAIN, **changes.pop("facts", {})}  # type: ignore[dict-item]
-    base = InstanceHeader(
-        path=f"f{number:03d}",
-        file_size=1,
-        modified_ns=1,
-        sop_class_uid="1.2.840.10008.5.1.4.1.1.2",
-        sop_instance_uid=f"1.9.{number}",
-        series_instance_uid="1.2",
-        study_instance_uid="1.1",
-        frame_of_reference_uid="1.3",
-        modality="CT",
-        transfer_syntax_uid="1.2.840.10008.1.2.1",
-        rows=4,
-        columns=6,
-        number_of_frames=1,
-        instance_number=number,
-        image_position_patient=None if z is None else (1.0, 2.0, z),
-        image_orientation_patient=None if z is None else AXIAL,
-        pixel_spacing=(0.8, 0.6),
-        image_type=("ORIGINAL", "PRIMARY", "AXIAL"),
-        has_pixels=True,
-        attributes=attributes,
-    )
-    return replace(base, **changes)
+from carez_desktop.domain.study import ReferencedObject
+from carez_desktop.domain.volume import SliceAxis, VolumeKind
+from tests.builders.image_headers import header
 
 
 def test_order_follows_position_not_instance_number() -> None:
@@ -49,7 +20,11 @@ def test_order_follows_position_not_instance_number() -> None:
     assert record.spacing_mm == pytest.approx((2.0, 0.8, 0.6))
     assert record.orientation == "SPL"
     assert not record.refusal
-    assert not record.findings
+    assert [f.code for f in record.findings] == ["reordered_slices"]
+    (in_order,) = stack_instances(header(n, 2.0 * n) for n in range(4))
+    assert not in_order.findings
+    (against,) = stack_instances(header(n, -2.0 * n) for n in range(4))
+    assert "left-handed" in against.findings[0].text
 
 
 def test_reversed_slices_of_a_flipped_patient_stay_right_handed() -> None:
@@ -134,7 +109,8 @@ def test_orientations_are_separated() -> None:
     ]
     records = stack_instances(headers)
     assert [(r.shape[0], r.refusal) for r in records] == [(4, ""), (3, "")]
-    assert records[0].split_reason == "one of several orientations"
+    assert records[0].split_reason == "first orientation"
+    assert records[1].split_reason == "orientation turned by 90.00 degrees against the first"
 
 
 def test_tilted_and_uneven_are_records_with_a_refusal() -> None:
@@ -160,10 +136,10 @@ def test_images_without_position_stand_alone() -> None:
     ("changes", "words"),
     [
         ({"has_pixels": False}, "no pixel data"),
-        ({"number_of_frames": 12}, "Multi-frame image with 12 frames"),
+        ({"number_of_frames": 2_000_000_000}, "cannot hold"),
         ({"transfer_syntax_uid": "1.2.840.10008.1.2.4.100"}, "encoding is not read"),
-        ({"facts": {"samples_per_pixel": 3.0}}, "Colour"),
-        ({"facts": {"bits_allocated": 1.0}}, "1 bits"),
+        ({"facts": {"samples_per_pixel": 4.0}}, "4 samples"),
+        ({"facts": {"bits_allocated": 24.0}}, "24 bits"),
         ({"image_orientation_patient": (1.0, 0, 0, 1.0, 0, 0)}, "invalid"),
         ({"rows": 0}, "matrix is 0 x 6"),
     ],
@@ -193,7 +169,7 @@ def test_objects_go_to_the_volumes_that_they_refer_to() -> None:
     records = stack_instances(
         [header(n, 2.0 * n, facts={"b_value": float(n % 2)}) for n in range(6)], [seg, other]
     )
-    assert [len(r.objects) for r in records] == [1]
+    assert [len(r.objects) for r in records] == [1, 0]
     assert records[0].objects == (seg,)
 
 
@@ -211,3 +187,78 @@ def test_corner_check_sees_a_wrong_flip() -> None:
     turned = [replace(h, image_orientation_patient=(0, 1, 0, 1, 0, 0)) for h in headers]
     assert check_corners(turned, geometry) > 0.5
     assert np.isinf(check_corners(headers[:2], geometry))
+
+
+def test_frames_of_a_cine_are_moments() -> None:
+    (record,) = stack_instances([header(1, None, number_of_frames=12)])
+    assert record.slice_axis is SliceAxis.TIME
+    assert record.shape == (12, 4, 6)
+    assert record.paths == ("f001",) * 12
+    assert [record.frame_of(index)[1] for index in range(12)] == list(range(12))
+    assert record.orientation == ""
+    assert not record.refusal
+
+
+def test_a_cine_with_a_place_stays_a_series_of_moments() -> None:
+    (record,) = stack_instances([header(1, 5.0, number_of_frames=3)])
+    assert (record.slice_axis, record.orientation) == (SliceAxis.TIME, "")
+
+
+def test_frames_with_places_stack_from_one_file_and_from_several() -> None:
+    frames = [
+        header(1 + n // 4, 3.0 * n, frame_index=n % 4, sop_instance_uid=f"1.9.{n // 4}")
+        for n in (5, 2, 7, 0, 3, 6, 1, 4)
+    ]
+    (record,) = stack_instances(frames)
+    assert record.paths == ("f001",) * 4 + ("f002",) * 4
+    assert record.frame_indices == (0, 1, 2, 3, 0, 1, 2, 3)
+    assert record.slice_axis is SliceAxis.SPACE
+
+
+def test_frames_of_one_file_split_into_volumes() -> None:
+    frames = [
+        header(1, 3.0 * (n // 2), frame_index=n, facts={"echo_time": (4.0, 9.0)[n % 2]})
+        for n in range(8)
+    ]
+    records = stack_instances(frames)
+    assert [r.split_reason for r in records] == ["Echo Time 4", "Echo Time 9"]
+    assert [r.frame_indices for r in records] == [(0, 2, 4, 6), (1, 3, 5, 7)]
+
+
+def test_a_copy_of_a_multi_frame_file_counts_once() -> None:
+    frames = [header(1, 3.0 * n, frame_index=n) for n in range(4)]
+    copy = [replace(frame, path="z-copy") for frame in frames]
+    (record,) = stack_instances([*frames, *copy])
+    assert record.shape[0] == 4
+    assert record.findings[0].text.startswith("1 file repeats the SOP Instance UID")
+
+
+def test_a_level_of_a_whole_slide_is_one_image() -> None:
+    facts = {"total_pixel_matrix_rows": 50.0, "total_pixel_matrix_columns": 70.0}
+    colour = {"samples_per_pixel": 3.0, "bits_allocated": 8.0}
+    level = header(1, None, modality="SM", number_of_frames=25, facts={**facts, **colour})
+    (record,) = stack_instances([level])
+    assert (record.shape, record.paths, record.samples) == ((1, 50, 70), ("f001",), 3)
+    assert record.slice_axis is SliceAxis.SPACE
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"samples_per_pixel": 3.0, "bits_allocated": 8.0},
+        {"photometric_interpretation": "PALETTE COLOR"},
+    ],
+)
+def test_colour_with_a_place_stacks(facts: dict[str, object]) -> None:
+    (record,) = stack_instances(header(z, 2.0 * z, facts=facts) for z in range(3))
+    assert (record.samples, record.shape, record.refusal) == (3, (3, 4, 6), "")
+
+
+def test_tilted_and_uneven_slices_can_be_shown_as_slices() -> None:
+    tilted = [header(n, 2.0 * n, image_position_patient=(0, 0.5 * n, 2.0 * n)) for n in range(4)]
+    assert stack_instances(tilted)[0].slices_only
+    (uneven,) = stack_instances([header(n, z) for n, z in enumerate([0.0, 1.0, 2.0, 5.0])])
+    assert uneven.slices_only
+    assert "after slice 3, between 2.00 and 5.00 mm" in uneven.refusal
+    (unplaced,) = stack_instances([header(1, 0.0, has_pixels=False)])
+    assert not unplaced.slices_only

@@ -99,7 +99,7 @@ _OF_SYNTAX = {
     "j2k_lossy": ("grey8", "grey12", "grey16", "signed16", "rgb"),
     "htj2k": (*_GREY, "rgb", "palette"),
     "htj2k_rpcl": ("grey12", "rgb"),
-    "htj2k_lossy": ("grey8", "grey12", "grey16"),
+    "htj2k_lossy": ("grey8", "grey16"),
 }
 
 

@@ -162,6 +162,7 @@ def _file_set(case: OddCase) -> dict[str, bytes]:
             fileset.add(path)
         root = Path(folder) / "set"
         fileset.write(root)
+        fileset._stage["t"].cleanup()  # which it leaves behind with a warning
         return {
             str(path.relative_to(root)): path.read_bytes()
             for path in sorted(root.rglob("*"))

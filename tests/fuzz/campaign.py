@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.builders.process_memory import memory_of_group
 from tests.fuzz.spoiled_files import Spoiled, spoiled
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -24,7 +25,6 @@ SLOWEST_S = 10.0
 MOST_MIB = 2048
 _STARTING_S = 60.0
 _SAMPLE_S = 0.05
-_PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 
 
 @dataclass
@@ -162,34 +162,6 @@ class Victim:
                 self._over.set()
                 return
             time.sleep(_SAMPLE_S)
-
-
-def memory_of_group(leader: int) -> float:
-    """MiB of a process and its descendants: resident, shared pages counted once."""
-    total = 0.0
-    for pid in [leader, *descendants(leader)]:
-        try:
-            shares = Path(f"/proc/{pid}/smaps_rollup").read_text()
-        except OSError:
-            continue
-        total += sum(int(line.split()[1]) for line in shares.splitlines() if line[:4] == "Pss:")
-    return total / 1024
-
-
-def descendants(leader: int) -> list[int]:
-    """Process ids below a process."""
-    found, waiting = [], [leader]
-    while waiting:
-        pid = waiting.pop()
-        try:
-            tasks = list(Path(f"/proc/{pid}/task").iterdir())
-            text = " ".join((task / "children").read_text() for task in tasks)
-        except OSError:
-            continue
-        children = [int(word) for word in text.split()]
-        found += children
-        waiting += children
-    return found
 
 
 def run_campaign(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Protocol
 
 from carez_desktop.errors import CancelledError
@@ -80,6 +81,32 @@ class PartProgress:
         bounded = min(max(fraction, 0.0), 1.0)
         span = self._stop - self._start
         self._whole.report(self._start + span * bounded, f"{self._prefix}{message}")
+
+
+class PacedProgress:
+    """Pass on at most ten reports a second, each with the time that is left."""
+
+    def __init__(self, whole: ProgressReporter, *, interval_s: float = 0.1) -> None:
+        """Start the clock."""
+        self._whole = whole
+        self._interval_s = interval_s
+        self._begun = time.monotonic()
+        self._last = float("-inf")
+
+    def report(self, fraction: float, message: str = "") -> None:
+        """Report if it is time, or if the work is done."""
+        now = time.monotonic()
+        if fraction < 1.0 and now - self._last < self._interval_s:
+            return
+        self._last = now
+        self._whole.report(fraction, message + self._left(fraction, now - self._begun))
+
+    @staticmethod
+    def _left(fraction: float, passed_s: float) -> str:
+        """Say how long it will take; nothing before there is something to judge by."""
+        if not 0.02 <= fraction < 1.0 or passed_s < 0.5:
+            return ""
+        return f", {max(passed_s * (1.0 - fraction) / fraction, 1.0):.0f} s left"
 
 
 SILENT: ProgressReporter = SilentProgress()

@@ -25,6 +25,14 @@ from carez_desktop.errors import UnreadableFileError
 
 _JPEG_FRAMES = frozenset((*range(0xC0, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xCC), 0xF7))
 _RLE_HEADER = 64
+SECOND_DECODERS = {
+    "jpeg": "GDCM (pydicom)",
+    "jpeg_lossless": "GDCM (pydicom)",
+    "jpeg_2000": "OpenJPEG (pylibjpeg-openjpeg), GDCM (pydicom)",
+    "rle": "pylibjpeg-rle, pydicom",
+}
+"""Who is asked where imagecodecs gives up."""
+
 _HINT = "Export the series uncompressed or in JPEG 2000"
 
 
@@ -155,7 +163,12 @@ _DECODERS: dict[str, Callable[[bytes, PixelLayout], StoredArray]] = {
 def _decode_with_pydicom(
     stream: bytes, uid: str, layout: PixelLayout, subject: str, first: Exception
 ) -> StoredArray:
-    """Try the decoders that pydicom knows after imagecodecs gave up."""
+    """Try the decoders that pydicom knows after imagecodecs gave up.
+
+    Not for JPEG-LS: there pydicom asks the same library (CharLS) again.
+    """
+    if syntax_codec(uid) not in SECOND_DECODERS:
+        raise _does_not_decode(uid, subject, first) from first
     options: dict[str, Any] = {
         "rows": layout.rows,
         "columns": layout.columns,
@@ -174,11 +187,13 @@ def _decode_with_pydicom(
         raw = layout.samples == 1 or syntax_codec(uid) != "jpeg"
         decoded, _ = decoder.as_array(encapsulate([stream]), raw=raw, index=0, **options)
     except (RuntimeError, ValueError, TypeError, NotImplementedError, MemoryError, UserWarning):
-        reason = str(first) or type(first).__name__
-        raise _damaged(subject, f"its {syntax_name(uid)} stream does not decode ({reason})") from (
-            first
-        )
+        raise _does_not_decode(uid, subject, first) from first
     return np.asarray(decoded)
+
+
+def _does_not_decode(uid: str, subject: str, first: Exception) -> UnreadableFileError:
+    reason = str(first) or type(first).__name__
+    return _damaged(subject, f"its {syntax_name(uid)} stream does not decode ({reason})")
 
 
 def _claimed_size(codec: str, stream: bytes) -> tuple[int, int, int] | None:

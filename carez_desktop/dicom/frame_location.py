@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import BinaryIO
 
 from carez_desktop.dicom.header_reader import DicomHeader
@@ -170,7 +171,7 @@ def _by_offsets(
         return None
     starts = {offset - 8: index for index, (offset, _) in enumerate(fragments)}
     indices = [starts.get(offset, -1) for offset in offsets]
-    rising = all(a < b for a, b in zip(indices, indices[1:], strict=False))
+    rising = all(a < b for a, b in pairwise(indices))
     if indices[0] != 0 or not rising:
         return None
     ends = [*indices[1:], len(fragments)]

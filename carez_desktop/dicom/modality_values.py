@@ -1,19 +1,21 @@
-"""From stored values to modality values (HU, SUV, arbitrary): PS3.3 C.11.1.1.2."""
+"""From stored values to modality values (HU, SUV, arbitrary): PS3.3 C.11.1.1."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from carez_desktop.dicom.elements import ElementTable
+from carez_desktop.dicom.palette import lut_descriptor
 from carez_desktop.dicom.pixel_layout import PixelLayout, StoredArray
+from carez_desktop.errors import UnreadableFileError
 
-_INT16 = np.iinfo(np.int16)
-_INT32 = np.iinfo(np.int32)
+_MODALITY_LUTS, _DESCRIPTOR, _DATA = 0x00283000, 0x00283002, 0x00283006
+_SIGNED = 0x00280103
 
 
 class DoesNotFitError(Exception):
@@ -32,65 +34,114 @@ class Rescale:
         """Whether whole stored values give whole modality values."""
         return self.slope.is_integer() and self.intercept.is_integer()
 
+    @property
+    def is_valid(self) -> bool:
+        """Whether it can be applied: finite, slope not zero."""
+        return self.slope != 0.0 and math.isfinite(self.slope) and math.isfinite(self.intercept)
+
     def range_of(self, low: float, high: float) -> tuple[float, float]:
         """Return the modality values of a range of stored values."""
         ends = (low * self.slope + self.intercept, high * self.slope + self.intercept)
         return min(ends), max(ends)
 
 
-@dataclass(frozen=True, slots=True)
-class ValueType:
-    """The type of a volume's voxels.
+UNCHANGED = Rescale()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ModalityLut:
+    """An item of the Modality LUT Sequence.
 
     Attributes:
-        dtype: int16, int32 or float32.
-        check_each: Whether a slice may turn out not to fit (its header allows more than it has).
+        first: Stored value of the first entry; smaller ones take it too, larger ones the last.
+        entries: (n,) int32 modality values.
     """
 
-    dtype: np.dtype[Any]
-    check_each: bool
+    first: int
+    entries: npt.NDArray[np.int32]
+
+    def apply(self, stored: StoredArray) -> npt.NDArray[np.int32]:
+        """Return the modality values of stored values."""
+        index = stored.astype(np.int64) - self.first
+        np.clip(index, 0, len(self.entries) - 1, out=index)
+        return self.entries[index]
 
 
-def choose_type(layouts: Sequence[PixelLayout], rescales: Sequence[Rescale]) -> ValueType:
-    """Choose the type of a volume before its pixels are read.
+def read_modality_lut(elements: ElementTable, subject: str) -> ModalityLut | None:
+    """Read the Modality LUT of an image, or None.
 
-    Whole slopes and intercepts give int16 wherever that can hold the values, else int32; others
-    give float32. 16-bit cells whose theoretical range passes int16 (CT with 16 bits stored and an
-    intercept of -1024) start as int16 and are checked slice by slice.
+    Raises:
+        UnreadableFileError: It has fewer entries than it says.
     """
-    if not all(rescale.is_whole for rescale in rescales):
-        return ValueType(np.dtype(np.float32), check_each=False)
-    ranges = [
-        rescale.range_of(*layout.stored_range)
-        for layout, rescale in set(zip(layouts, rescales, strict=True))
-    ]
-    low, high = min(ends[0] for ends in ranges), max(ends[1] for ends in ranges)
-    return ValueType(np.dtype(np.int16), check_each=not (_INT16.min <= low and high <= _INT16.max))
+    items = elements.items(_MODALITY_LUTS)
+    if not items:
+        return None
+    item = items[0]
+    if _SIGNED in elements:
+        item.values.setdefault(_SIGNED, elements.raw(_SIGNED))
+    count, first, entries = read_lut(item, _DESCRIPTOR, _DATA)
+    if not count or len(entries) < count:
+        raise UnreadableFileError(
+            f"Its Modality LUT has {len(entries)} of {count} entries",
+            subject=subject,
+            hint="Export it again from its source",
+        )
+    return ModalityLut(first, entries[:count].astype(np.int32))
+
+
+def read_lut(
+    item: ElementTable, descriptor: int, data: int
+) -> tuple[int, int, npt.NDArray[np.uint16]]:
+    """Return (entries said, first mapped value, entries found) of a LUT item.
+
+    The first mapped value is signed where the item says that the pixels are. Entries of 8 bits
+    lie one to a byte where the value is that short.
+    """
+    count, first, _ = lut_descriptor(item, descriptor)
+    raw = item.raw(data)
+    if count <= len(raw) < 2 * count:
+        return count, first, np.frombuffer(raw, np.uint8).astype(np.uint16)
+    order = "<" if item.little_endian else ">"
+    words = np.frombuffer(raw[: len(raw) // 2 * 2], f"{order}u2")
+    return count, first, words.astype(np.uint16)
+
+
+def value_range(
+    layout: PixelLayout, rescale: Rescale, lut: ModalityLut | None
+) -> tuple[float, float]:
+    """Return the smallest and largest modality value that a header allows."""
+    if layout.floating:
+        return -math.inf, math.inf
+    if lut is not None:
+        return float(lut.entries.min()), float(lut.entries.max())
+    return rescale.range_of(*layout.stored_range)
 
 
 def put_modality_values(
-    stored: StoredArray, rescale: Rescale, value_type: ValueType, out: npt.NDArray[Any]
+    stored: StoredArray, rescale: Rescale, out: npt.NDArray[Any], *, check: bool = True
 ) -> None:
     """Write the modality values of one slice into its place in the volume.
 
     Args:
-        stored: (rows, columns) stored values of any integer type and byte order.
+        stored: (rows, columns) stored values of any type and byte order.
         rescale: Of this slice.
-        value_type: Of the volume; `out.dtype` is its dtype.
-        out: (rows, columns) slice of the volume.
+        out: (rows, columns) slice of the volume: int16, int32, or float32, which is computed in
+            float64.
+        check: Whether a value may pass the range of `out`.
 
     Raises:
         DoesNotFitError: A value passes the range of `out`.
     """
-    if value_type.dtype.kind == "f":
+    if out.dtype.kind == "f":
         values = stored.astype(np.float64)
         values *= rescale.slope
         values += rescale.intercept
-        out[...] = values
+        with np.errstate(over="ignore"):
+            out[...] = values
         return
-    if value_type.check_each:
+    if check and stored.size:
         low, high = rescale.range_of(int(stored.min()), int(stored.max()))
-        limits = np.iinfo(value_type.dtype)
+        limits = np.iinfo(out.dtype)
         if low < limits.min or high > limits.max:
             raise DoesNotFitError
     # Modular arithmetic: intermediate wrap-around cancels where the final value fits.
@@ -110,15 +161,8 @@ def _wrapped(number: float, dtype: np.dtype[Any]) -> Any:
     return dtype.type(wrapped - (1 << bits) if wrapped >> (bits - 1) else wrapped)
 
 
-def is_valid(rescale: Rescale) -> bool:
-    """Whether a rescale can be applied: finite, slope not zero."""
-    return (
-        rescale.slope != 0.0 and math.isfinite(rescale.slope) and math.isfinite(rescale.intercept)
-    )
-
-
-def wider(value_type: ValueType) -> ValueType | None:
-    """Return the next wider type, or None after int32."""
-    if value_type.dtype == np.int16:
-        return ValueType(np.dtype(np.int32), check_each=True)
-    return None
+def wider(dtype: np.dtype[Any]) -> np.dtype[Any] | None:
+    """Return the type to try next: int16, int32, float32; None after it."""
+    order: list[np.dtype[Any]] = [np.dtype(np.int16), np.dtype(np.int32), np.dtype(np.float32)]
+    following = order.index(dtype) + 1
+    return order[following] if following < len(order) else None

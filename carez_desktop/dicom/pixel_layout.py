@@ -258,5 +258,5 @@ def raw_values(cells: StoredArray, layout: PixelLayout, *, shift: bool = True) -
         return cells
     unused = layout.cell_bits - layout.bits_stored
     if layout.signed:
-        return np.right_shift(np.left_shift(cells, unused), unused)
-    return cells & np.array((1 << layout.bits_stored) - 1, dtype=cells.dtype)
+        return np.asarray(np.right_shift(np.left_shift(cells, unused), unused))
+    return np.asarray(cells & np.array((1 << layout.bits_stored) - 1, dtype=cells.dtype))

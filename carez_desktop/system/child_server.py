@@ -10,6 +10,7 @@ import sys
 from typing import Any
 
 from carez_desktop.errors import CarezError
+from carez_desktop.system.call_filter import forbid_calls
 from carez_desktop.system.child_messages import close_descriptors, receive_request, send_message
 from carez_desktop.system.network_guard import install_network_guard
 from carez_desktop.system.process_limits import (
@@ -38,6 +39,7 @@ def serve(order: dict[str, Any]) -> None:
             importlib.import_module(name)
         install_network_guard()
         limit_this_process(memory_mib=order["memory_mib"])
+        forbid_calls()
     except Exception as error:  # noqa: BLE001  the parent says it; here it would be lost
         send_message(connection, {"failed": f"{type(error).__name__}: {error}"})
         return

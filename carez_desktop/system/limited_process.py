@@ -21,6 +21,7 @@ from typing import Any
 from carez_desktop import errors
 from carez_desktop.errors import CarezError, ChildCrashError
 from carez_desktop.progress import NEVER, CancellationToken
+from carez_desktop.system.call_filter import forbid_calls
 from carez_desktop.system.process_limits import (
     child_environment,
     describe_death,
@@ -82,6 +83,7 @@ def serve() -> None:
         module, _, name = order["function"].partition(":")
         called = getattr(importlib.import_module(module), name)
         _limit_self(order["memory_mib"], order["cpu_s"])
+        forbid_calls()
         answer = {"result": called(**order["request"])}
     except CarezError as error:
         answer = {"error": [type(error).__name__, error.what, error.subject, error.hint]}

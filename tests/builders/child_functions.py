@@ -6,7 +6,9 @@ import ctypes
 import os
 import socket
 import sys
+import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -123,3 +125,44 @@ def read_headers_or_crash(request: dict[str, Any]) -> Any:
     if any(path.endswith("cut.dcm") for path in request["paths"]):
         os.abort()
     return read_headers(request)
+
+
+def forbidden(request: dict[str, Any]) -> dict[str, str]:
+    """Try what no reader of files needs; say for each what came of it."""
+    folder = Path(request["folder"])
+    tried: dict[str, Callable[[], object]] = {
+        "create": lambda: os.open(folder / "new", os.O_CREAT | os.O_WRONLY),
+        "append": lambda: os.open(folder / "old", os.O_WRONLY | os.O_APPEND),
+        "cut": lambda: os.truncate(folder / "old", 0),
+        "delete": lambda: (folder / "old").unlink(),
+        "rename": lambda: (folder / "old").rename(folder / "new"),
+        "folder": lambda: (folder / "new").mkdir(),
+        "link": lambda: (folder / "new").symlink_to(folder / "old"),
+        "mode": lambda: (folder / "old").chmod(0o777),
+        "time": lambda: os.utime(folder / "old", (0, 0)),
+        "socket": socket.socket,
+        "local socket": lambda: socket.socket(socket.AF_UNIX),
+        "fork": os.fork,
+        "program": lambda: os.posix_spawn("/bin/true", ["true"], {}),
+        "signal": lambda: os.kill(request["parent"], 0),
+        "memory": lambda: os.memfd_create("x"),
+        "read": lambda: (folder / "old").read_bytes(),
+        "thread": lambda: _in_a_thread(),
+    }
+    return {name: _attempt(attempt) for name, attempt in tried.items()}
+
+
+def _attempt(attempt: Callable[[], object]) -> str:
+    try:
+        attempt()
+    except OSError as error:
+        return type(error).__name__
+    except RuntimeError as error:
+        return str(error)
+    return "done"
+
+
+def _in_a_thread() -> None:
+    thread = threading.Thread(target=time.sleep, args=(0.001,))
+    thread.start()
+    thread.join()

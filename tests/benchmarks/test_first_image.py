@@ -26,6 +26,7 @@ def context(tmp_path: Path) -> Iterator[WorkflowContext]:
     opened.children.warm_up()
     yield opened
     opened.close()
+    opened.library.close()
 
 
 @pytest.mark.timeout(600)

@@ -47,6 +47,7 @@ def context(tmp_path: Path) -> Iterator[WorkflowContext]:
     opened.children.warm_up()
     yield opened
     opened.close()
+    opened.library.close()
 
 
 def only_volume(context: WorkflowContext, path: Path) -> VolumeRecord:

@@ -110,8 +110,8 @@ def main() -> None:
     say(ready=True)
     for line in sys.stdin:
         say(done=try_folder(context, Path(line.rstrip("\n"))))
-    close = getattr(context, "close", context.library.close)
-    close()
+    context.close()
+    context.library.close()
 
 
 if __name__ == "__main__":

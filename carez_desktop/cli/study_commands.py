@@ -161,6 +161,9 @@ def volume_command(
     context: typer.Context,
     volume_id: Annotated[str, typer.Argument(help="From `carez series`, or FILE.h5#CASE.")],
     out: Annotated[Path, typer.Option(help="A .nii, .nii.gz or .nrrd file.")],
+    resample: Annotated[
+        bool, typer.Option("--resample", help="Put tilted or uneven slices on a regular grid.")
+    ] = False,
 ) -> None:
     """Write a volume in modality values with its geometry."""
     state = state_of(context)
@@ -171,6 +174,7 @@ def volume_command(
             state.open_context(),
             volume_id=volume_id,
             out=out,
+            resample=resample,
             progress=progress,
             cancel=state.cancel,
         )

@@ -23,13 +23,15 @@ def export_volume(
     *,
     volume_id: str,
     out: Path,
+    resample: bool = False,
     progress: ProgressReporter = SILENT,
     cancel: CancellationToken = NEVER,
     partial: Callable[[Any], object] = IGNORE,
 ) -> dict[str, Any]:
     """Write a volume's modality values as `.nii`, `.nii.gz` or `.nrrd`.
 
-    A synthetic volume keeps its mark in the file.
+    A synthetic volume keeps its mark in the file. With `resample` slices that are no regular grid
+    are put on one; what is regular already is written as it is.
 
     Returns:
         The fields of `carez volume` (DESIGN section 5) as plain data: triples are (slice, row,
@@ -46,6 +48,8 @@ def export_volume(
     volume = load_volume(
         context,
         volume_id=volume_id,
+        resample=resample,
+        audit=False,
         progress=PartProgress(progress, 0.0, 0.8),
         cancel=cancel,
         partial=partial,
@@ -67,11 +71,18 @@ def export_volume(
         "modality": volume.modality,
         "units": volume.units,
         "kind": volume.kind.value,
+        "resampled": bool(volume.attributes.get("resampled")),
+        "findings": [finding.text for finding in volume.findings],
         "dtype": array.dtype.name,
         "min": int(array.min()) if whole else float(array.min()),
         "max": int(array.max()) if whole else float(array.max()),
         "sha256": array_digest(array),
     }
-    context.audit_log.append("export_volume", volume_id=volume_id, sha256=facts["sha256"])
+    context.audit_log.append(
+        "export_volume",
+        volume_id=volume_id,
+        sha256=facts["sha256"],
+        resampled="YES" if facts["resampled"] else "NO",
+    )
     progress.report(1.0, f"Wrote {target.name}")
     return facts

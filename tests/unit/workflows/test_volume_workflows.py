@@ -9,10 +9,12 @@ import SimpleITK as sitk  # noqa: N813 - its own convention
 
 from carez_desktop.dicom.scan import scan_files
 from carez_desktop.domain.stacking import stack_instances
+from carez_desktop.domain.volume import VolumeKind
 from carez_desktop.errors import GeometryError, NotFoundError, StorageError
 from carez_desktop.imaging.volume_files import describe_volume_file
 from carez_desktop.workflows.context import WorkflowContext, open_context
 from carez_desktop.workflows.export_volume import export_volume
+from carez_desktop.workflows.load_slices import load_slices
 from carez_desktop.workflows.load_volume import load_volume
 from tests.builders.dicom_series import SeriesPlan, build_series, rotation
 
@@ -40,6 +42,30 @@ def test_refused_and_unknown_volumes_are_input_errors(context: WorkflowContext) 
         load_volume(context, volume_id="1.7")
     with pytest.raises(NotFoundError):
         load_volume(context, volume_id="9.9.9")
+
+
+def test_a_tilted_series_is_resampled_on_demand_only(context: WorkflowContext) -> None:
+    with pytest.raises(GeometryError) as caught:
+        load_volume(context, volume_id="1.7")
+    assert "--resample" in caught.value.hint
+    stack = load_slices(context, volume_id="1.7")
+    volume = load_volume(context, volume_id="1.7", resample=True)
+    assert volume.kind is VolumeKind.DERIVED
+    assert volume.geometry.shape == (5, 6 + 4, 8)
+    assert np.array_equal(volume.array[0, :6], stack.slices[0].array[0])
+    actions = [line["action"] for line in context.audit_log.extract(5)]
+    assert actions == ["load_slices", "load_volume"]
+
+
+def test_a_regular_series_stays_as_it_is_when_resampling_is_asked_for(
+    context: WorkflowContext,
+) -> None:
+    asked = load_volume(context, volume_id="1.2.3.4", resample=True, audit=False)
+    assert np.array_equal(asked.array, load_volume(context, volume_id="1.2.3.4").array)
+    assert asked.kind is VolumeKind.REAL
+    assert len(context.audit_log.extract(5)) == 1
+    with pytest.raises(GeometryError, match="regular volume"):
+        load_slices(context, volume_id="1.2.3.4")
 
 
 def test_export_states_what_it_wrote(context: WorkflowContext, tmp_path: Path) -> None:

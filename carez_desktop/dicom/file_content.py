@@ -5,13 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from carez_desktop.dicom.directory_file import is_directory_file
 from carez_desktop.dicom.header_reader import DicomHeader, read_header
 from carez_desktop.dicom.instance_header import WANTED_TAGS, frame_headers
-from carez_desktop.dicom.referenced_objects import (
-    DIRECTORY_CLASS,
-    object_name,
-    read_referenced_object,
-)
+from carez_desktop.dicom.referenced_objects import object_name, read_referenced_object
 from carez_desktop.domain.study import InstanceHeader, ReferencedObject, UnreadableFile
 from carez_desktop.errors import UnreadableFileError
 
@@ -49,12 +46,12 @@ def look_into(path: Path) -> FileContent:
 def _content(header: DicomHeader) -> FileContent:
     elements = header.elements
     sop_class = elements.code(_SOP_CLASS)
-    if sop_class == DIRECTORY_CLASS:
-        return FileContent()
     if object_name(sop_class):
         return FileContent(object=read_referenced_object(header))
     reason = _truncation(header)
     if not elements.code(_SOP_INSTANCE) and header.pixels is None:
+        if is_directory_file(header.path):
+            return FileContent()
         reason = "The file has neither a SOP Instance UID nor pixels"
     if reason:
         lost = UnreadableFile(str(header.path), reason, elements.code(_SERIES))

@@ -3,25 +3,36 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from carez_desktop.dicom.header_reader import DicomHeader, read_header
-from carez_desktop.dicom.instance_header import WANTED_TAGS, to_instance_header
-from carez_desktop.dicom.referenced_objects import (
-    DIRECTORY_CLASS,
-    object_name,
-    read_referenced_object,
-)
+from carez_desktop.dicom.directory_file import is_directory_file
+from carez_desktop.dicom.file_content import FileContent
+from carez_desktop.dicom.file_walk import FoundFile, walk_files
+from carez_desktop.dicom.header_batch import read_contents
+from carez_desktop.domain.finding import Finding, Severity, counted
 from carez_desktop.domain.study import InstanceHeader, ReferencedObject, UnreadableFile
-from carez_desktop.errors import UnreadableFileError
 from carez_desktop.progress import NEVER, SILENT, CancellationToken, ProgressReporter
+from carez_desktop.system.child_process import ChildPool
 
 VOLUME_SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".nhdr")
-DICOM_SUFFIXES = (".dcm", ".dicom", ".ima")
-_SOP_CLASS, _SOP_INSTANCE = 0x00080016, 0x00080018
-_REPORT_EACH = 50
+PACKED_SUFFIXES = (".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".7z", ".rar")
+"""Packed files that are not opened; people are told to unpack them."""
+
+_ZIP_STARTS = (b"PK\x03\x04", b"PK\x05\x06")
+_ZIP_SUFFIX = ".zip"
+_PAIR_SUFFIX = ".hdr"
+_APPLE_DOUBLE = "._"
+_REPORT_EACH_S = 0.1
+_SETTLED = 50
+_NO_KIND = (
+    "The file is of no kind that is opened: DICOM, DICOMDIR, NIfTI (.nii, .nii.gz, .hdr with .img),"
+    " NRRD (.nrrd, .nhdr) or ZIP"
+)
+
+Known = Callable[[str, os.stat_result], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,142 +40,186 @@ class ScanResult:
     """What lies in the scanned files and folders.
 
     Attributes:
-        headers: One of each DICOM image instance, in path order.
+        headers: Of each DICOM image instance, or of each frame with a place, in path order.
         volume_files: NIfTI and NRRD files.
         objects: SEG, RTSTRUCT, SR, PR, KO and the like.
         unreadable: Files that should be images and are not readable, with the reason.
-        ignored_count: Files of other kinds (text, spreadsheets, DICOMDIR).
+        ignored_count: Files of other kinds (text, spreadsheets, DICOMDIR in a folder).
+        unchanged: Paths that the caller knew and that were not opened.
+        archives: ZIP files, which are not opened here.
+        directories: DICOMDIR files that were named; one met in a folder is ignored, since
+            everything below that folder is read anyway.
+        findings: What was odd and is no file of its own.
     """
 
-    headers: tuple[InstanceHeader, ...]
-    volume_files: tuple[Path, ...]
-    objects: tuple[ReferencedObject, ...]
-    unreadable: tuple[UnreadableFile, ...]
-    ignored_count: int
+    headers: tuple[InstanceHeader, ...] = ()
+    volume_files: tuple[Path, ...] = ()
+    objects: tuple[ReferencedObject, ...] = ()
+    unreadable: tuple[UnreadableFile, ...] = ()
+    ignored_count: int = 0
+    unchanged: tuple[str, ...] = ()
+    archives: tuple[Path, ...] = ()
+    directories: tuple[Path, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
 
 def scan_files(
     paths: Sequence[Path],
     *,
+    known: Known | None = None,
+    children: ChildPool | None = None,
     progress: ProgressReporter = SILENT,
     cancel: CancellationToken = NEVER,
 ) -> ScanResult:
     """Scan files and folders for images; nothing is changed, pixels are not read.
 
-    DICOM is recognised by content, under any name. A damaged file never stops the scan.
+    DICOM is recognised by content, under any name, hidden or not. Each file is opened once at
+    most; pipes, sockets and devices are never opened. A damaged file never stops the scan.
 
     Args:
         paths: Files, and folders that are searched to the bottom. Links are followed, loops not.
-        progress: Told every 50 files.
+        known: Asked once for every regular file before it is opened, with its path and what the
+            system says of it; True passes over it.
+        children: Where headers are read if there are many; None reads them here.
+        progress: Told ten times a second, with files per second and the time left.
         cancel: Asked at each file.
 
     Raises:
-        UnreadableFileError: A given path does not exist.
+        UnreadableFileError: A given path does not exist, or is neither file nor folder.
         CancelledError: Between two files.
     """
     progress.report(0.0, "Looking for files")
-    files = list(_walk(paths, cancel))
-    gathered = _Gathered()
-    for index, path in enumerate(files):
-        cancel.raise_if_cancelled()
-        if index % _REPORT_EACH == 0:
-            progress.report(index / len(files), f"Reading headers, {index} of {len(files)}")
-        gathered.take(path)
-    progress.report(1.0, f"Read {len(files)} files")
-    return gathered.result()
+    sorted_in = _Sorting(known)
+    found_files = walk_files(paths, cancel=cancel, on_unreadable=sorted_in.unreadable.append)
+    for found in found_files:
+        sorted_in.take(found)
+    files = sorted_in.to_read
+    pace = _Pace(len(files), progress)
+    contents: list[FileContent | None] = [None] * len(files)
+    read = read_contents([found.path for found in files], children=children, cancel=cancel)
+    for index, content in read:
+        contents[index] = content
+        pace.step()
+    progress.report(1.0, f"Read {counted(len(files), 'file')}")
+    return _gather(sorted_in, contents)
 
 
-class _Gathered:
-    """What the scan has found so far."""
+class _Sorting:
+    """The files of a walk by what their names and the caller say of them."""
 
-    def __init__(self) -> None:
-        self._headers: list[InstanceHeader] = []
-        self._volume_files: list[Path] = []
-        self._objects: list[ReferencedObject] = []
-        self._unreadable: list[UnreadableFile] = []
-        self._ignored = 0
+    def __init__(self, known: Known | None) -> None:
+        self._known = known
+        self.to_read: list[FoundFile] = []
+        self.unreadable: list[UnreadableFile] = []
+        self.volume_files: list[Path] = []
+        self.archives: list[Path] = []
+        self.unchanged: list[str] = []
+        self.packed: list[Path] = []
+        self.ignored = 0
 
-    def take(self, path: Path) -> None:
-        """Look at one file and note what it is."""
-        name = path.name.lower()
-        if name.endswith(VOLUME_SUFFIXES):
-            self._volume_files.append(path)
+    def take(self, found: FoundFile) -> None:
+        """Put one file where it belongs."""
+        path, name = found.path, found.path.name.lower()
+        if self._known is not None and self._known(str(path), found.facts):
+            self.unchanged.append(str(path))
+        elif name.endswith(VOLUME_SUFFIXES) or (
+            name.endswith(_PAIR_SUFFIX) and _is_pair_header(path)
+        ):
+            self.volume_files.append(path)
+        elif name.endswith(_ZIP_SUFFIX) or (found.given and _start(path, 4) in _ZIP_STARTS):
+            self.archives.append(path)
+        elif name.endswith(PACKED_SUFFIXES):
+            self.packed.append(path)
+        elif name.startswith(_APPLE_DOUBLE) and not found.given:
+            self.ignored += 1  # what macOS keeps beside a file on foreign disks
+        else:
+            self.to_read.append(found)
+
+
+class _Pace:
+    """Tell how far the reading is, how fast, and how long it will still take."""
+
+    def __init__(self, total: int, progress: ProgressReporter) -> None:
+        self._total, self._progress = total, progress
+        self._done = 0
+        self._started = self._told = time.monotonic()
+
+    def step(self) -> None:
+        """Count one more file."""
+        self._done += 1
+        now = time.monotonic()
+        if now - self._told < _REPORT_EACH_S:
             return
-        try:
-            header = read_header(path, WANTED_TAGS)
-        except UnreadableFileError as error:
-            not_dicom = error.what.startswith("The file is not DICOM")
-            if not_dicom and not name.endswith(DICOM_SUFFIXES):
-                self._ignored += 1
+        self._told = now
+        text = f"Reading headers, {self._done} of {self._total}"
+        if self._done >= _SETTLED:
+            rate = self._done / (now - self._started)
+            left = (self._total - self._done) / rate
+            text += f", {rate:.0f} files/s, {left:.0f} s left"
+        self._progress.report(self._done / self._total, text)
+
+
+def _gather(sorted_in: _Sorting, contents: Sequence[FileContent | None]) -> ScanResult:
+    """Put what the files hold into one record, in path order."""
+    headers: list[InstanceHeader] = []
+    objects, directories = [], []
+    unreadable, ignored = list(sorted_in.unreadable), sorted_in.ignored
+    for found, content in zip(sorted_in.to_read, contents, strict=True):
+        if content is None or content == FileContent():
+            if found.given and is_directory_file(found.path):
+                directories.append(found.path)
+            elif found.given:
+                unreadable.append(UnreadableFile(str(found.path), _NO_KIND))
             else:
-                self._unreadable.append(UnreadableFile(str(path), error.what))
-            return
-        self._sort_in(path, header)
-
-    def _sort_in(self, path: Path, header: DicomHeader) -> None:
-        sop_class = header.elements.code(_SOP_CLASS)
-        if sop_class == DIRECTORY_CLASS:
-            self._ignored += 1
-        elif object_name(sop_class):
-            self._objects.append(read_referenced_object(header))
-        elif not header.elements.code(_SOP_INSTANCE) and header.pixels is None:
-            reason = "The file has neither a SOP Instance UID nor pixels"
-            self._unreadable.append(UnreadableFile(str(path), reason))
-        elif shortage := _truncation(header):
-            self._unreadable.append(UnreadableFile(str(path), shortage))
-        else:
-            self._headers.append(to_instance_header(header))
-
-    def result(self) -> ScanResult:
-        """Return what was found as one record."""
-        return ScanResult(
-            tuple(self._headers),
-            tuple(self._volume_files),
-            tuple(self._objects),
-            tuple(self._unreadable),
-            self._ignored,
-        )
-
-
-def _truncation(header: DicomHeader) -> str:
-    """Say by how much the pixels of a file are cut off; "" where they are complete."""
-    pixels = header.pixels
-    if pixels is None or pixels.length is None:
-        return ""
-    missing = pixels.offset + pixels.length - header.file_size
-    if missing <= 0:
-        return ""
-    return f"The file is truncated: {missing} of {pixels.length} bytes of pixel data are missing"
-
-
-def _walk(paths: Sequence[Path], cancel: CancellationToken) -> Iterator[Path]:
-    """Yield every file once, folders in name order, following links but no loop."""
-    seen_folders: set[tuple[int, int]] = set()
-    for path in paths:
-        absolute = Path(path).absolute()
-        if absolute.is_file():
-            yield absolute
-        elif absolute.is_dir():
-            yield from _walk_folder(absolute, seen_folders, cancel)
-        else:
-            raise UnreadableFileError(
-                "No such file or folder", subject=str(path), hint="Check the path"
-            )
-
-
-def _walk_folder(
-    folder: Path, seen: set[tuple[int, int]], cancel: CancellationToken
-) -> Iterator[Path]:
-    for root, folders, names in os.walk(folder, followlinks=True):
-        cancel.raise_if_cancelled()
-        facts = Path(root).stat()
-        identity = (facts.st_dev, facts.st_ino)
-        if identity in seen:
-            folders.clear()
+                ignored += 1
             continue
-        seen.add(identity)
-        folders.sort()
-        for name in sorted(names):
-            path = Path(root) / name
-            if path.is_file():
-                yield path
+        headers.extend(content.headers)
+        if content.object is not None:
+            objects.append(content.object)
+        if content.unreadable is not None:
+            unreadable.append(content.unreadable)
+    return ScanResult(
+        tuple(headers),
+        tuple(sorted_in.volume_files),
+        tuple(objects),
+        tuple(unreadable),
+        ignored + len(sorted_in.packed),
+        tuple(sorted_in.unchanged),
+        tuple(sorted_in.archives),
+        tuple(directories),
+        _packed_finding(sorted_in.packed),
+    )
+
+
+def _packed_finding(packed: Sequence[Path]) -> tuple[Finding, ...]:
+    if not packed:
+        return ()
+    text = (
+        f"{counted(len(packed), 'packed file')} of a kind that is not opened (.tar, .7z, .rar), "
+        f"first: {packed[0].name}. Unpack it and import its folder; ZIP files are opened"
+    )
+    return (Finding(Severity.WARNING, "packed_file", str(packed[0]), text),)
+
+
+def _is_pair_header(path: Path) -> bool:
+    """Whether a `.hdr` is the first half of a NIfTI or Analyze pair, by its stated size."""
+    return _start(path, 4) in (
+        (348).to_bytes(4, "little"),
+        (348).to_bytes(4, "big"),
+        (540).to_bytes(4, "little"),
+        (540).to_bytes(4, "big"),
+    )
+
+
+def _start(path: Path, count: int) -> bytes:
+    """Return the first bytes of a file; none where it cannot be read, which its reader reports."""
+    try:
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    except OSError:
+        return b""
+    try:
+        return os.read(handle, count)
+    except OSError:
+        return b""
+    finally:
+        os.close(handle)

@@ -51,6 +51,7 @@ def build_window(context: WorkflowContext) -> MainWindow:
     session = Session(context, bridge, theme, facts)
     window = MainWindow(session, _entries(session))
     session.setParent(window)
+    session.paths_requested.connect(lambda paths: open_paths(window, list(paths)))
     bridge.setParent(window)
     return window
 

@@ -1,41 +1,50 @@
-"""The Library page: import folders, search, see what is there, open it."""
+"""The Library page: import, search, see what is there, open it, put it in order."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import Qt, QTimer
-from PySide6.QtGui import QDragEnterEvent, QDropEvent, QPixmap
-from PySide6.QtWidgets import QFileDialog, QGridLayout, QLabel, QLineEdit, QStackedWidget, QWidget
-
-from carez_desktop.domain.study import AttributeValue, ImportReport, VolumeRecord
-from carez_desktop.domain.volume import VolumeKind
-from carez_desktop.errors import CarezError
-from carez_desktop.gui.job_bridge import JobCall
-from carez_desktop.gui.library_tree import LibraryTree, kind_text
-from carez_desktop.gui.page_parts import (
-    ElidedLabel,
-    EmptyState,
-    Page,
-    button,
-    clear_layout,
-    words,
+from PySide6.QtCore import QPoint, QSettings, Qt, QTimer
+from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtWidgets import (
+    QFileDialog,
+    QInputDialog,
+    QLineEdit,
+    QMenu,
+    QStackedWidget,
+    QToolButton,
+    QWidget,
 )
-from carez_desktop.gui.session import Session
-from carez_desktop.rendering.annotations_text import size_text, spacing_text
 
-_TYPING_MILLISECONDS = 150
-_SIMULATED_FOLDER = "simulated_studies"
+from carez_desktop.domain.study import VolumeRecord
+from carez_desktop.gui.job_bridge import JobCall
+from carez_desktop.gui.library_details import LibraryDetails
+from carez_desktop.gui.library_rows import opens
+from carez_desktop.gui.library_tree import LibraryTree
+from carez_desktop.gui.library_verbs import LibraryVerbs
+from carez_desktop.gui.page_parts import EmptyState, Page, button
+from carez_desktop.gui.report_panel import ProgressStrip, ReportLine, ReportPanel
+from carez_desktop.gui.session import Session
+from carez_desktop.gui.thumbnail_feed import ThumbnailFeed
+from carez_desktop.jobs.job_runner import Lane
+
+TYPING_MILLISECONDS = 80
+ROWS_AT_ONCE = 300
+_HEADER_KEY = "library/header"
+_COPY_KEY = "library/copy"
 
 
 @dataclass(frozen=True, eq=False)
 class _Listing:
     records: tuple[VolumeRecord, ...]
-    pictures: dict[str, bytes]
+    has_more: bool
+    offset: int
     search: str
     stand_in: bool
+    volumes: int
 
 
 class LibraryPage(Page):
@@ -49,28 +58,53 @@ class LibraryPage(Page):
         self._by_id: dict[str, VolumeRecord] = {}
         self._pictures: dict[str, bytes] = {}
         self._stand_in = False
+        self._has_more = False
+        self._settings: QSettings | None = None
+        self.verbs = LibraryVerbs(session, self)
+        self.progress = ProgressStrip()
+        self.report = ReportPanel(session.theme)
+        self._build_bar()
+        self.tree = LibraryTree(session.theme)
+        self.details = LibraryDetails(session.theme)
+        self.panel.addWidget(self.details)
+        self._stack = QStackedWidget()
+        for widget in (self._build_empty(), self.tree, QWidget()):
+            self._stack.addWidget(widget)
+        self._stack.setCurrentIndex(2)
+        self.body.addWidget(self.progress)
+        self.body.addWidget(self._stack, 1)
+        self.body.addWidget(self.report)
+        self.thumbnails = ThumbnailFeed(session, self.tree.visible_ids, self)
+        self._connect()
+
+    # -- building ------------------------------------------------------------------------------
+
+    def _build_bar(self) -> None:
         self.search = QLineEdit()
-        self.search.setPlaceholderText("Search patient, series, date…")
+        self.search.setPlaceholderText("Search patient, series, date, tag:… (Ctrl+F)")
         self.search.setClearButtonEnabled(True)
-        self.search.setFixedWidth(260)
+        self.search.setFixedWidth(300)
+        self.search.setAcceptDrops(False)
         self._typing = QTimer(self)
         self._typing.setSingleShot(True)
-        self._typing.setInterval(_TYPING_MILLISECONDS)
+        self._typing.setInterval(TYPING_MILLISECONDS)
         self._typing.timeout.connect(self.refresh)
         self.search.textChanged.connect(self._typing.start)
         self.bar.addWidget(self.search)
         self.bar.addWidget(button("Import a folder…", self.choose_folder, tip="Ctrl+O"))
-        self.tree = LibraryTree(session.theme)
-        self.tree.opened.connect(lambda volume_id: session.volumes_requested.emit(volume_id, ""))
-        self.tree.chosen.connect(self._show_details)
-        self._stack = QStackedWidget()
-        self._stack.addWidget(self._build_empty())
-        self._stack.addWidget(self.tree)
-        self._stack.addWidget(QWidget())
-        self._stack.setCurrentIndex(2)
-        self.body.addWidget(self._stack)
-        self.setAcceptDrops(True)
-        session.library_changed.connect(self.refresh)
+        more = QToolButton()
+        more.setText("More")
+        more.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        more.setAccessibleName("More ways to import, labels, rescan")
+        menu = QMenu(more)
+        menu.addAction("Import files…", self.choose_files)
+        self.copies = menu.addAction("Copy what is imported into the home folder")
+        self.copies.setCheckable(True)
+        menu.addSeparator()
+        menu.addAction("Labels from a CSV…", self.choose_labels)
+        menu.addAction("Look for moved and vanished files", self.verbs.rescan)
+        more.setMenu(menu)
+        self.bar.addWidget(more)
 
     def _build_empty(self) -> EmptyState:
         empty = EmptyState(
@@ -79,6 +113,41 @@ class LibraryPage(Page):
         empty.add_button("Choose a folder…", self.choose_folder, primary=True)
         empty.add_button("Try simulated studies", self.simulate)
         return empty
+
+    def _connect(self) -> None:
+        request = self._session.volumes_requested
+        self.tree.opened.connect(self._open)
+        self.tree.chosen.connect(self._show_details)
+        self.tree.remove_pressed.connect(self.ask_to_remove)
+        self.tree.looked.connect(self.thumbnails.look)
+        self.tree.end_reached.connect(self._list_more)
+        self.tree.menu_wanted.connect(self._show_menu)
+        self.thumbnails.arrived.connect(self._take_pictures)
+        self.thumbnails.failed.connect(self.message.show_error)
+        self.details.opened.connect(request)
+        self.details.generate_requested.connect(self._generate)
+        self.details.tag_added.connect(self._add_tag)
+        self.details.tag_removed.connect(self._remove_tag)
+        self.details.remove_requested.connect(self.ask_to_remove)
+        self.verbs.done.connect(self._tell)
+        self.verbs.removed.connect(self._tell_removed)
+        self.verbs.failed.connect(self.message.show_error)
+        self.verbs.progress.connect(self.progress.take)
+        self.progress.cancel.clicked.connect(self._cancel_import)
+        self._session.library_changed.connect(self._library_changed)
+        QShortcut(QKeySequence.StandardKey.Find, self).activated.connect(self._focus_search)
+
+    def remember_in(self, settings: QSettings) -> None:
+        """Bring back columns and the choice to copy, and keep them from now on."""
+        self._settings = settings
+        self.tree.restore_header(settings.value(_HEADER_KEY))
+        self.copies.setChecked(str(settings.value(_COPY_KEY)) == "true")
+
+    def keep_looks(self) -> None:
+        """Write columns and the choice to copy to the settings."""
+        if self._settings is not None:
+            self._settings.setValue(_HEADER_KEY, self.tree.header_state())
+            self._settings.setValue(_COPY_KEY, "true" if self.copies.isChecked() else "false")
 
     @property
     def records(self) -> tuple[VolumeRecord, ...]:
@@ -89,45 +158,86 @@ class LibraryPage(Page):
         """Ask for the list."""
         self.refresh()
 
+    def leaving(self) -> None:
+        """Keep how the columns lie."""
+        self.keep_looks()
+
     # -- listing -------------------------------------------------------------------------------
 
     def refresh(self) -> None:
-        """List the library by what stands in the search field."""
+        """List the library by what stands in the search field, as far as it was listed."""
+        self._list(0, max(ROWS_AT_ONCE, len(self._records) if not self._typing.isActive() else 0))
+
+    def _list_more(self) -> None:
+        if self._has_more:
+            self._has_more = False
+            self._list(len(self._records), ROWS_AT_ONCE)
+
+    def _list(self, offset: int, count: int) -> None:
         context, search = self._session.context, self.search.text().strip()
 
         def work(_: JobCall) -> _Listing:
             from carez_desktop.workflows.describe_library import describe_library
             from carez_desktop.workflows.list_volumes import list_volumes
-            from carez_desktop.workflows.read_thumbnails import read_thumbnails
 
-            records = list_volumes(context, search=search)
-            ids = [record.volume_id for record in records]
-            pictures = read_thumbnails(context, volume_ids=ids)
-            return _Listing(records, pictures, search, describe_library(context).stand_in)
+            found = list_volumes(context, search=search, limit=count + 1, offset=offset)
+            facts = describe_library(context)
+            shown = found[:count]
+            has_more = len(found) > count
+            return _Listing(shown, has_more, offset, search, facts.stand_in, facts.volumes)
 
         self._session.bridge.submit(
             "List the library",
             work,
             key="library.list",
+            lane=Lane.QUICK,
             visible=False,
             on_result=self._show,
             on_error=self.message.show_error,
         )
 
     def _show(self, listing: _Listing) -> None:
-        records = listing.records
         self._stand_in = listing.stand_in
-        self._records = records
-        self._session.listed = tuple(r.volume_id for r in records if opens(r))
-        self._by_id = {record.volume_id: record for record in records}
-        self._pictures = listing.pictures
-        self.tree.show_records(records, stand_in=listing.stand_in)
-        self.tree.set_thumbnails(listing.pictures.items())
-        self._stack.setCurrentIndex(1 if records or listing.search else 0)
-        patients = len({record.patient_id for record in records})
-        noun = "simulated series" if listing.stand_in else "series"
-        self.title.setText(f"Library   {len(records)} {noun}, {patients} patients")
+        self._has_more = listing.has_more
+        if listing.offset:
+            self._records = (*self._records, *listing.records)
+            self.tree.add_records(listing.records, stand_in=listing.stand_in)
+        else:
+            self._records = listing.records
+            self.tree.show_records(listing.records, stand_in=listing.stand_in)
+            self.tree.set_thumbnails(self._pictures.items())
+        self._by_id = {record.volume_id: record for record in self._records}
+        self._session.listed = tuple(r.volume_id for r in self._records if opens(r))
+        self._stack.setCurrentIndex(1 if self._records or listing.search else 0)
+        self.title.setText(self._title(listing))
         self._show_details(self.tree.selected_ids())
+
+    def _title(self, listing: _Listing) -> str:
+        patients = len({record.patient_id for record in self._records})
+        noun = "simulated series" if listing.stand_in else "series"
+        count = f"{len(self._records)}"
+        if listing.has_more:
+            of = "found" if listing.search else f"of {listing.volumes}"
+            count = f"first {count} {of}"
+        elif listing.search:
+            count = f"{count} of {listing.volumes}"
+        return f"Library   {count} {noun}, {patients} patients"
+
+    def _take_pictures(self, pictures: dict[str, bytes]) -> None:
+        self._pictures.update(pictures)
+        self.tree.set_thumbnails(pictures.items())
+        chosen = self.tree.selected_ids()
+        if len(chosen) == 1 and chosen[0] in pictures:
+            self._show_details(chosen)
+
+    def _library_changed(self) -> None:
+        self._pictures.clear()
+        self.thumbnails.forget()
+        self.refresh()
+
+    def _focus_search(self) -> None:
+        self.search.setFocus()
+        self.search.selectAll()
 
     # -- importing -----------------------------------------------------------------------------
 
@@ -137,180 +247,93 @@ class LibraryPage(Page):
         if folder:
             self.import_paths((Path(folder),))
 
+    def choose_files(self) -> None:
+        """Ask for files (DICOM, DICOMDIR, ZIP, NIfTI, NRRD) and import them."""
+        names, _ = QFileDialog.getOpenFileNames(self, "Import files, a DICOMDIR or a ZIP")
+        if names:
+            self.import_paths(tuple(Path(name) for name in names))
+
+    def choose_labels(self) -> None:
+        """Ask for a CSV of outcomes and join it."""
+        name, _ = QFileDialog.getOpenFileName(self, "Labels", "", "Tables (*.csv *.tsv *.txt)")
+        if name:
+            self.verbs.label(Path(name))
+
     def import_paths(self, paths: Sequence[Path], *, stand_in: bool = False) -> None:
         """Import folders and files in the background."""
-        context = self._session.context
-
-        def work(call: JobCall) -> ImportReport:
-            from carez_desktop.workflows.import_studies import import_studies
-
-            return import_studies(
-                context,
-                paths=tuple(paths),
-                stand_in=stand_in,
-                progress=call.progress,
-                cancel=call.cancel,
-            )
-
-        self._session.bridge.submit(
-            "Import", work, on_result=self._imported, on_error=self.message.show_error
-        )
+        self.verbs.import_paths(paths, stand_in=stand_in, copy=self.copies.isChecked())
 
     def simulate(self) -> None:
         """Make simulated studies in this home and import them."""
-        context = self._session.context
+        self.verbs.simulate()
 
-        def work(call: JobCall) -> Path:
-            from carez_desktop.workflows.simulate_studies import simulate_studies
+    def _cancel_import(self) -> None:
+        self.progress.is_stopping()
+        self.verbs.cancel_import()
 
-            folder = context.home / _SIMULATED_FOLDER
-            made = simulate_studies(
-                context, folder=folder, progress=call.progress, cancel=call.cancel
-            )
-            return made.dicom_folder
+    def _tell(self, text: str, lines: tuple[ReportLine, ...]) -> None:
+        details = (("Details", lambda: self.report.show_report(text, lines)),) if lines else ()
+        self.message.show_notice(text, details)
 
-        self._session.bridge.submit(
-            "Simulate studies",
-            work,
-            key="library.simulate",
-            on_result=lambda folder: self.import_paths((folder,), stand_in=True),
-            on_error=self.message.show_error,
-        )
-
-    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        """Take folders and files."""
-        if event.mimeData().hasUrls():
-            event.acceptProposedAction()
-
-    def dropEvent(self, event: QDropEvent) -> None:
-        """Import what was dropped."""
-        paths = tuple(Path(url.toLocalFile()) for url in event.mimeData().urls())
-        if paths:
-            self.import_paths(paths)
-
-    def _imported(self, report: ImportReport) -> None:
-        self.message.show_notice(import_text(report))
-        self._session.library_changed.emit()
-        self._make_thumbnails()
-
-    def _make_thumbnails(self) -> None:
-        context = self._session.context
-
-        def work(call: JobCall) -> object:
-            from carez_desktop.workflows.make_thumbnails import make_thumbnails
-
-            return make_thumbnails(
-                context, progress=call.progress, cancel=call.cancel, partial=call.partial
-            )
-
-        self._session.bridge.submit(
-            "Thumbnails",
-            work,
-            key="library.thumbnails",
-            on_partial=self._thumbnail_made,
-            on_result=lambda _: self.refresh(),
-            on_error=self._thumbnails_failed,
-        )
-
-    def _thumbnail_made(self, volume_id: str) -> None:
-        from carez_desktop.workflows.read_thumbnails import read_thumbnails
-
-        made = read_thumbnails(self._session.context, volume_ids=(volume_id,))
-        self._pictures.update(made)
-        self.tree.set_thumbnails(made.items())
-
-    def _thumbnails_failed(self, error: CarezError) -> None:
-        self.message.show_error(error)
-
-    # -- details -------------------------------------------------------------------------------
+    # -- what is chosen ------------------------------------------------------------------------
 
     def _show_details(self, volume_ids: tuple[str, ...]) -> None:
-        clear_layout(self.panel)
         chosen = [self._by_id[volume_id] for volume_id in volume_ids if volume_id in self._by_id]
         self.panel_area.setVisible(bool(chosen))
-        if not chosen:
-            return
-        self._add_actions(chosen)
-        self._add_facts(chosen[0])
+        self.details.show_volumes(chosen, self._pictures, stand_in=self._stand_in)
 
-    def _add_actions(self, chosen: Sequence[VolumeRecord]) -> None:
-        request = self._session.volumes_requested
-        first = chosen[0].volume_id
-        if len(chosen) == 2:
-            second = chosen[1].volume_id
-            self.panel.addWidget(
-                button("Compare the two", lambda: request.emit(first, second), role="primary")
-            )
-            return
-        door = button("Open in View", lambda: request.emit(first, ""), role="primary", tip="Enter")
-        door.setEnabled(opens(chosen[0]))
-        self.panel.addWidget(door)
-        if chosen[0].kind is VolumeKind.REAL and not chosen[0].refusal:
-            self.panel.addWidget(button("Generate from it", lambda: self._generate(first)))
+    def _open(self, volume_id: str) -> None:
+        self._session.volumes_requested.emit(volume_id, "")
 
     def _generate(self, volume_id: str) -> None:
         self._session.page_requested.emit("generate")
         self._session.source_requested.emit(volume_id)
 
-    def _add_facts(self, record: VolumeRecord) -> None:
-        png = self._pictures.get(record.volume_id)
-        pixmap = QPixmap()
-        if png and pixmap.loadFromData(png):
-            picture = QLabel()
-            picture.setPixmap(pixmap)
-            picture.setAlignment(Qt.AlignmentFlag.AlignCenter)
-            self.panel.addWidget(picture)
-        self.panel.addWidget(ElidedLabel(record.description or "Series", "section"))
-        table = QGridLayout()
-        table.setColumnStretch(1, 1)
-        for row, (title, value) in enumerate(details(record, stand_in=self._stand_in)):
-            table.addWidget(words(title, "label"), row, 0)
-            table.addWidget(ElidedLabel(value), row, 1)
-        self.panel.addLayout(table)
-        if record.refusal:
-            text = f"It does not load as a volume: {record.refusal}"
-            self.panel.addWidget(words(text, "caution", wrap=True))
-        for finding in record.findings:
-            text = f"{finding.severity.value}: {finding.text}"
-            self.panel.addWidget(words(text, "caution", wrap=True))
+    def _add_tag(self, tag: str) -> None:
+        self.verbs.tag(self.tree.selected_ids(), add=(tag,))
 
+    def _remove_tag(self, tag: str) -> None:
+        self.verbs.tag(self.tree.selected_ids(), remove=(tag,))
 
-def opens(record: VolumeRecord) -> bool:
-    """Whether the View page can show it: as a volume, or slice by slice."""
-    return not record.refusal or record.slices_only
+    def ask_for_tag(self) -> None:
+        """Ask for a word to put on the chosen volumes."""
+        tag, is_given = QInputDialog.getText(self, "Tag", "Word")
+        if is_given and tag.strip():
+            self._add_tag(tag.strip())
 
+    def ask_to_remove(self) -> None:
+        """Ask in the page whether the chosen volumes are to go."""
+        ids = self.tree.selected_ids()
+        records = tuple(self._by_id[volume_id] for volume_id in ids if volume_id in self._by_id)
+        if records:
+            self.verbs.plan_removal(records, partial(self._ask_to_remove, records))
 
-def import_text(report: ImportReport) -> str:
-    """Say what an import brought, and what it could not read."""
-    text = (
-        f"{len(report.series)} series of {report.studies} studies in {report.seconds:.1f} s"
-        f", {len(report.findings)} findings"
-    )
-    if report.unreadable:
-        first = report.unreadable[0]
-        text += (
-            f". {len(report.unreadable)} files could not be read, "
-            f"such as {Path(first.path).name}: {first.reason}"
+    def _ask_to_remove(self, records: tuple[VolumeRecord, ...], what: str, undoable: bool) -> None:
+        self.message.ask(
+            f"Remove {what}? Labels and tags go too. Files outside the home folder stay.",
+            (
+                ("Remove", partial(self.verbs.remove, records, undoable=undoable)),
+                ("Keep", self.tree.setFocus),
+            ),
         )
-    return text
 
+    def _tell_removed(self, text: str, records: tuple[VolumeRecord, ...]) -> None:
+        undo = (("Undo", partial(self.verbs.undo_removal, records)),) if records else ()
+        self.message.show_notice(text, undo)
 
-def details(record: VolumeRecord, *, stand_in: bool) -> tuple[tuple[str, str], ...]:
-    """Return what the panel says of a volume: title and value."""
-    known = record.attributes
-    rows = (
-        ("Modality, kind", f"{record.modality}, {kind_text(record, stand_in=stand_in)}"),
-        ("Voxels", size_text(record.shape)),
-        ("Spacing, mm", spacing_text(record.spacing_mm)),
-        ("Orientation", record.orientation),
-        ("Manufacturer", str(known.get("manufacturer") or "")),
-        ("Kernel", str(known.get("convolution_kernel") or "")),
-        ("Peak voltage", _with_unit(known.get("kvp"), "kV")),
-        ("Split", record.split_reason),
-        ("Source", record.source_format),
-    )
-    return tuple((title, value) for title, value in rows if value)
-
-
-def _with_unit(value: AttributeValue, unit: str) -> str:
-    return f"{value:g} {unit}" if isinstance(value, float) else ""
+    def _show_menu(self, at: QPoint) -> None:
+        ids = self.tree.selected_ids()
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        if len(ids) == 1:
+            menu.addAction("Open in View", lambda: self._open(ids[0]))
+        if len(ids) == 2:
+            both = (ids[0], ids[1])
+            menu.addAction("Compare", lambda: self._session.volumes_requested.emit(*both))
+        if ids:
+            menu.addAction("Tag…", self.ask_for_tag)
+            menu.addAction("Copy the rows", self.tree.copy_rows)
+            menu.addAction("Remove from the library…", self.ask_to_remove)
+        else:
+            menu.addAction("Import a folder…", self.choose_folder)
+        menu.popup(at)

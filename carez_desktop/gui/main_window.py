@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QSettings, QSize, Qt
-from PySide6.QtGui import QCloseEvent, QKeySequence, QShortcut
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QButtonGroup,
     QHBoxLayout,
@@ -72,6 +73,7 @@ class MainWindow(QMainWindow):
         session.page_requested.connect(self.show_page)
         session.volumes_requested.connect(self._open_volumes)
         self.setMinimumSize(900, 600)
+        self.setAcceptDrops(True)
 
     # -- pages ---------------------------------------------------------------------------------
 
@@ -81,6 +83,7 @@ class MainWindow(QMainWindow):
             page = self._entries[name].build()
             self._pages[name] = page
             self._stack.addWidget(page)
+            page.remember_in(self._settings)
         return self._pages[name]
 
     @property
@@ -197,8 +200,25 @@ class MainWindow(QMainWindow):
         page = str(self._settings.value("page") or "library")
         return page if page in self._entries else "library"
 
+    # -- dropping ------------------------------------------------------------------------------
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Take folders and files anywhere in the window."""
+        if any(url.isLocalFile() for url in event.mimeData().urls()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Import what was dropped, or open a bundle."""
+        urls = event.mimeData().urls()
+        paths = tuple(Path(url.toLocalFile()) for url in urls if url.isLocalFile())
+        if paths:
+            event.acceptProposedAction()
+            self.session.paths_requested.emit(paths)
+
     def closeEvent(self, event: QCloseEvent) -> None:
         """Keep size and page, let go of volumes, stop every job."""
+        for page in self._pages.values():
+            page.keep_looks()
         self._settings.setValue("geometry", self.saveGeometry())
         self._settings.setValue("page", self.current or "library")
         self._settings.sync()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 
-from PySide6.QtCore import QSize, Qt
+from PySide6.QtCore import QSettings, QSize, Qt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QFrame,
@@ -21,6 +22,9 @@ from PySide6.QtWidgets import (
 
 from carez_desktop.errors import CarezError
 from carez_desktop.gui.theme import Theme, icon
+
+Choices = Sequence[tuple[str, Callable[[], object]]]
+"""Words of buttons and what they do."""
 
 _EMPTY_WIDTH = 520
 
@@ -118,23 +122,45 @@ class MessageBar(QFrame):
         layout.setSpacing(8)
         layout.addWidget(self._icon)
         layout.addWidget(self._text, 1)
+        self._choices = QHBoxLayout()
+        self._choices.setSpacing(8)
+        layout.addLayout(self._choices)
         layout.addWidget(close)
+        self.buttons: tuple[QPushButton, ...] = ()
         self.hide()
 
     def show_error(self, error: CarezError) -> None:
         """Show an error with its subject and its remedy."""
         self._show("error_bar", "ph.warning-circle", "bad", str(error))
 
-    def show_notice(self, text: str) -> None:
-        """Show a piece of news."""
-        self._show("notice_bar", "ph.info", "accent", text)
+    def show_notice(self, text: str, choices: Choices = ()) -> None:
+        """Show a piece of news, with buttons for what can be done about it."""
+        self._show("notice_bar", "ph.info", "accent", text, choices)
+
+    def ask(self, text: str, choices: Choices) -> None:
+        """Ask before something that cannot be undone; the first button has the keyboard."""
+        self._show("notice_bar", "ph.question", "caution", text, choices)
+        if self.buttons:
+            self.buttons[0].setFocus()
 
     @property
     def text(self) -> str:
         """What it says."""
         return self._text.text()
 
-    def _show(self, role: str, icon_name: str, shade: str, text: str) -> None:
+    def _choose(self, action: Callable[[], object]) -> None:
+        self.hide()
+        action()
+
+    def _show(
+        self, role: str, icon_name: str, shade: str, text: str, choices: Choices = ()
+    ) -> None:
+        clear_layout(self._choices)
+        self.buttons = tuple(
+            button(title, partial(self._choose, action)) for title, action in choices
+        )
+        for made in self.buttons:
+            self._choices.addWidget(made)
         self.setObjectName(role)
         self.style().unpolish(self)
         self.style().polish(self)
@@ -224,6 +250,12 @@ class Page(QWidget):
     def fold_panel(self) -> None:
         """Fold the panel away or bring it back."""
         self.panel_area.setVisible(not self.panel_area.isVisible())
+
+    def remember_in(self, settings: QSettings) -> None:
+        """Bring back what the page keeps of its looks."""
+
+    def keep_looks(self) -> None:
+        """Write what the page keeps of its looks."""
 
     def entered(self) -> None:
         """Answer that the page came into view; pages refresh here."""

@@ -1,7 +1,7 @@
 """Run any callable off the calling thread, with progress, cancelling and ordering by lanes.
 
 One lane for the device (`gpu`: cases wait for each other), one with several threads for reading and
-writing (`io`). Listeners are plain callables and are called on the job's thread: whoever owns a
+writing (`io`), one for what a person waits for while typing (`quick`: never behind an import). Listeners are plain callables and are called on the job's thread: whoever owns a
 toolkit brings the call to its own thread.
 """
 
@@ -28,6 +28,7 @@ class Lane(StrEnum):
 
     GPU = "gpu"
     IO = "io"
+    QUICK = "quick"
 
 
 class JobState(StrEnum):
@@ -133,7 +134,7 @@ class Job:
 
 
 class JobRunner:
-    """Run jobs in two lanes until closed."""
+    """Run jobs in three lanes until closed."""
 
     def __init__(self, *, io_threads: int = 3) -> None:
         """Prepare the lanes; threads start with the first job."""
@@ -141,6 +142,7 @@ class JobRunner:
         self._lanes = {
             Lane.GPU: ThreadPoolExecutor(1, thread_name_prefix="carez-gpu"),
             Lane.IO: ThreadPoolExecutor(io_threads, thread_name_prefix="carez-io"),
+            Lane.QUICK: ThreadPoolExecutor(2, thread_name_prefix="carez-quick"),
         }
         self._live: dict[int, Job] = {}
         self._closed = False
@@ -154,7 +156,7 @@ class JobRunner:
         on_status: StatusListener = lambda _: None,
         on_result: Callable[[Any], None] = lambda _: None,
     ) -> Job:
-        """Queue work and return its job.
+        """Queue work and return its job; after closing, one that is cancelled.
 
         Args:
             title: Words for the person who waits.
@@ -164,6 +166,9 @@ class JobRunner:
             on_result: Gets the result before the state becomes done, on the job's thread.
         """
         job = Job(next(self._numbers), title, on_status)
+        if self._closed:
+            job.enter(JobState.CANCELLED)
+            return job
         self._live[job.status.number] = job
         future = self._lanes[lane].submit(self._run, job, work, on_result)
         future.add_done_callback(lambda done: self._settle(job, done))

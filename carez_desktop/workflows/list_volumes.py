@@ -7,7 +7,7 @@ from carez_desktop.workflows.context import WorkflowContext
 
 
 def list_volumes(
-    context: WorkflowContext, *, search: str = "", limit: int | None = None
+    context: WorkflowContext, *, search: str = "", limit: int | None = None, offset: int = 0
 ) -> tuple[VolumeRecord, ...]:
     """Return the volumes of the library, by patient, date and identifier.
 
@@ -16,8 +16,9 @@ def list_volumes(
         search: Words as typed; each must begin a word of patient, descriptions, modality,
             manufacturer, body part, date, kind, label or UID. All volumes for none.
         limit: At most so many.
+        offset: Skip so many first.
 
     Raises:
         StorageError: The library cannot be read.
     """
-    return context.library.volumes(search, limit=limit)
+    return context.library.volumes(search, limit=limit, offset=offset)

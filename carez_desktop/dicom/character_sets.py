@@ -9,8 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from pydicom.charset import python_encoding
-
 TEXT_DELIMITERS = frozenset((0x0D, 0x0A, 0x09, 0x0C))
 NAME_DELIMITERS = frozenset((0x5E, 0x3D))
 
@@ -30,6 +28,36 @@ _OTHER_NAMES = {
     "ISO_IR": "",
     "ISO 2022": "",
 }
+_SINGLE_BYTE = {
+    "100": "latin_1",
+    "101": "iso8859_2",
+    "109": "iso8859_3",
+    "110": "iso8859_4",
+    "126": "iso8859_7",
+    "127": "iso8859_6",
+    "138": "iso8859_8",
+    "144": "iso8859_5",
+    "148": "iso8859_9",
+    "166": "tis_620",
+    "203": "iso8859_15",
+    "13": "shift_jis",
+    "6": "latin_1",
+}
+CODECS = {
+    "": "latin_1",
+    **{f"ISO_IR {number}": codec for number, codec in _SINGLE_BYTE.items()},
+    **{f"ISO 2022 IR {number}": codec for number, codec in _SINGLE_BYTE.items()},
+    "ISO 2022 IR 87": "iso2022_jp",
+    "ISO 2022 IR 159": "iso2022_jp_2",
+    "ISO 2022 IR 149": "euc_kr",
+    "ISO 2022 IR 58": "gb2312",
+    "ISO 2022 58": "gb2312",
+    "ISO 2022 GBK": "gbk",
+    "ISO_IR 192": "utf-8",
+    "GB18030": "gb18030",
+    "GBK": "gbk",
+}
+"""Defined term of Specific Character Set -> codec: PS3.3 tables C.12-2 to C.12-5."""
 _DOUBLE_BYTE = frozenset(("gb18030", "gbk"))
 _BY_ESCAPE = {
     b"$B": ("ISO 2022 IR 87", "iso2022_jp"),
@@ -75,7 +103,7 @@ class TextDecoder:
         )
         self.terms = tuple(name for name in spelt if name is not None) or ("",)
         self.was_guessed = False
-        self._codec = python_encoding[self.terms[0]].lower()
+        self._codec = CODECS[self.terms[0]]
 
     def decode(self, raw: bytes, delimiters: frozenset[int] = TEXT_DELIMITERS) -> str:
         """Return text without its padding; a code extension is reset at each delimiter."""
@@ -118,7 +146,7 @@ class TextDecoder:
 
 def _spelt(term: str) -> str | None:
     """Return a term as the standard spells it; None for one that nobody defined."""
-    if term in python_encoding:
+    if term in CODECS:
         return term
     upper = " ".join(term.upper().split())
     if upper in _OTHER_NAMES:
@@ -126,8 +154,8 @@ def _spelt(term: str) -> str | None:
     match = _ISO_NUMBER.match(upper)
     if match:
         name = f"ISO 2022 IR {match[2]}" if match[1] else f"ISO_IR {match[2]}"
-        return name if name in python_encoding else None
-    return upper if upper in python_encoding else None
+        return name if name in CODECS else None
+    return upper if upper in CODECS else None
 
 
 def _decode_extended(raw: bytes, first: str, delimiters: frozenset[int]) -> tuple[str, set[str]]:

@@ -45,7 +45,7 @@ class ElementTable:
 
     def code(self, tag: int) -> str:
         """Return a value of ASCII kind (UI, CS, DA, TM, SH of codes) without padding."""
-        return self.raw(tag).decode("latin-1").strip(" \0")
+        return self.values.get(tag, b"").decode("latin-1").strip(" \0")
 
     def codes(self, tag: int) -> tuple[str, ...]:
         """Return the values of an ASCII kind that may be multiple."""
@@ -67,6 +67,9 @@ class ElementTable:
 
     def person_name_groups(self, tag: int) -> tuple[str, str, str]:
         """Return the alphabetic, ideographic and phonetic group of a name (PS3.5 6.2, PN)."""
+        raw = self.values.get(tag, b"")
+        if b"=" not in raw and b"\x1b" not in raw and raw.isascii():
+            return raw.decode("ascii").strip(" ^\0"), "", ""
         name = self.decoder.decode(self.raw(tag), NAME_DELIMITERS)
         groups = [group.strip(" ^") for group in name.split("=")]
         alphabetic, ideographic, phonetic = (*groups, "", "", "")[:3]
@@ -104,10 +107,14 @@ class ElementTable:
 
     def decimal(self, tag: int) -> float | None:
         """Return the first value of DS or IS; None where it is no finite number."""
+        raw = self.values.get(tag, b"")
         try:
-            number = float(self.code(tag).partition("\\")[0])
+            number = float(raw)
         except ValueError:
-            return None
+            try:
+                number = float(raw.partition(b"\\")[0].strip(b" \0"))
+            except ValueError:
+                return None
         return number if math.isfinite(number) else None
 
     def integer(self, tag: int) -> int | None:
@@ -122,11 +129,12 @@ class ElementTable:
             tag: Element.
             kind: struct letter: `H` US, `h` SS, `d` FD, `f` FL, `I` UL.
         """
-        raw = self.raw(tag)
-        size = struct.calcsize(kind)
-        if len(raw) < size:
+        try:
+            (value,) = struct.unpack_from(
+                ("<" if self.little_endian else ">") + kind, self.values.get(tag, b"")
+            )
+        except struct.error:
             return None
-        (value,) = struct.unpack_from(("<" if self.little_endian else ">") + kind, raw)
         return float(value) if math.isfinite(value) else None
 
     def binaries(self, tag: int, kind: str) -> tuple[float, ...]:

@@ -136,7 +136,7 @@ _PATIENT_NAME, _PATIENT_AGE, _PADDING = 0x00100010, 0x00101010, 0x00280120
 _MODALITY_LUT, _RADIOPHARMACEUTICAL = 0x00283000, 0x00540016
 _FRAME_INCREMENT, _DIMENSION_INDEX = 0x00280009, 0x00209157
 _B_VALUE, _DIRECTION, _DIRECTIONALITY = 0x00189087, 0x00189089, 0x00189075
-_PIXEL_REPRESENTATION = 0x00280103
+_PIXEL_REPRESENTATION, _MODALITY = 0x00280103, 0x00080060
 
 _AGE = re.compile(r"^(\d{1,3})([DWMY])$")
 _DAYS = {"D": 1.0, "W": 7.0, "M": 365.25 / 12, "Y": 365.25}
@@ -201,8 +201,9 @@ def header_attributes(elements: ElementTable) -> dict[str, AttributeValue]:
         "frame_increment_pointer": "\\".join(f"{t:08X}" for t in elements.tags(_FRAME_INCREMENT)),
     }
     found.update((key, value) for key, value in more.items() if value is not None and value != "")
-    found.update(diffusion_facts(elements))
-    found.update(mosaic_facts(elements))
+    if elements.code(_MODALITY) == "MR":
+        found.update(diffusion_facts(elements))
+        found.update(mosaic_facts(elements))
     if _RADIOPHARMACEUTICAL in elements:
         found.update(_injection(elements))
         found.update(pet_facts(elements))

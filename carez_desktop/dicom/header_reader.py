@@ -7,8 +7,10 @@ words where a file stops making sense.
 
 from __future__ import annotations
 
+import errno
 import io
 import os
+import stat
 import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -87,7 +89,7 @@ def read_header(path: Path, wanted: Iterable[int]) -> DicomHeader:
         UnreadableFileError: Not DICOM, truncated inside the header, vanished or not readable.
     """
     try:
-        with path.open("rb", buffering=0) as stream:
+        with open(path, "rb", buffering=0, opener=open_regular) as stream:
             return read_open_header(stream, path, wanted)
     except OSError as error:
         raise UnreadableFileError(
@@ -95,6 +97,19 @@ def read_header(path: Path, wanted: Iterable[int]) -> DicomHeader:
             subject=str(path),
             hint="Check that it still exists and that you may read it",
         ) from error
+
+
+def open_regular(path: str, flags: int) -> int:
+    """Open a regular file, as `opener` of `open`; a pipe or a device would hold us up for ever.
+
+    Raises:
+        OSError: It cannot be opened, or is of another kind.
+    """
+    handle = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+    if stat.S_ISREG(os.fstat(handle).st_mode):
+        return handle
+    os.close(handle)
+    raise OSError(errno.EINVAL, "it is no regular file")
 
 
 def read_open_header(stream: BinaryIO, path: Path, wanted: Iterable[int]) -> DicomHeader:
@@ -168,6 +183,7 @@ class _Walk:
             try:
                 return self._walk_elements(position, table.explicit, order)
             except BufferEndError as stop:
+                self._budget.spend()
                 position = self._refill(stop.args[0], position)
             except (NotUnderstoodError, struct.error) as error:
                 self._accept_early_end(error)
@@ -204,26 +220,28 @@ class _Walk:
         buffer, base, wanted = self._buffer, self._base, self._wanted
         end, values = len(buffer), self.elements.values
         offset = position - base
-        while True:
-            if offset + 12 > end and self._ends_at(offset):
-                return None
-            tag, vr, length, value = element_at(buffer, offset, explicit, order)
-            if tag >= 0x7FE00008:
-                return _pixel_location(tag, vr, base + value, length)
-            after = value + length
-            if length == UNDEFINED:
-                after = self._after_sequence(offset, value, explicit and vr != b"UN", order)
-            if after > end:
-                self._step_beyond(offset, after, tag)
-            if tag in wanted:
-                values[tag] = buffer[value:after]
-                if vr == b"UN":
-                    self.elements.unknown.add(tag)
-            self._last_tag = tag
-            self._budget.left -= 1
-            if self._budget.left < 0:
-                self._budget.spend()
-            offset = after
+        count, last = 0, self._last_tag
+        try:
+            while True:
+                if offset + 12 > end and self._ends_at(offset):
+                    return None
+                tag, vr, length, value = element_at(buffer, offset, explicit, order)
+                if tag >= 0x7FE00008:
+                    return _pixel_location(tag, vr, base + value, length)
+                after = value + length
+                if length == UNDEFINED:
+                    after = self._after_sequence(offset, value, explicit and vr != b"UN", order)
+                if after > end:
+                    self._step_beyond(offset, after, tag)
+                if tag in wanted:
+                    values[tag] = buffer[value:after]
+                    if vr == b"UN":
+                        self.elements.unknown.add(tag)
+                last, offset = tag, after
+                count += 1
+        finally:
+            self._last_tag = last
+            self._budget.left -= count
 
     def _after_sequence(self, offset: int, value: int, explicit: bool, order: str) -> int:
         """Return the offset after a value of undefined length; a buffer that ends is no error."""

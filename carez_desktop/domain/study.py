@@ -61,13 +61,28 @@ class InstanceHeader:
 
 @dataclass(frozen=True, slots=True)
 class ReferencedObject:
-    """A SEG, RTSTRUCT, SR, PR or KO of the study: recognised and listed, not stacked."""
+    """A SEG, RTSTRUCT, SR, PR or KO of the study: recognised and listed, not stacked.
+
+    Attributes:
+        sop_class: What it is, in words (`Segmentation`).
+        references: Series UIDs that it refers to, then SOP Instance UIDs, each sorted.
+        label: Its title: Content Label, Structure Set Label, Document Title or the title's code.
+        description: Content description, and the names of its segments or regions.
+        series_description: Of its own series.
+        referenced_series: How many of `references` are series.
+        referenced_instances: How many of `references` are instances.
+    """
 
     sop_class: str
     sop_instance_uid: str
     series_instance_uid: str
     references: tuple[str, ...]
     path: str
+    label: str = ""
+    description: str = ""
+    series_description: str = ""
+    referenced_series: int = 0
+    referenced_instances: int = 0
 
 
 @dataclass(frozen=True, slots=True)

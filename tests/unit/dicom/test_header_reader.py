@@ -194,7 +194,7 @@ def test_siemens_b_value_comes_from_its_private_block(tmp_path: Path) -> None:
         block = data_set.private_block(0x0019, "SIEMENS MR HEADER", create=True)
         block.add_new(0x0C, "IS", "400")
 
-    (path,) = build_series(tmp_path, SeriesPlan((1, 6, 8)), change)
+    (path,) = build_series(tmp_path, SeriesPlan((1, 6, 8), modality="MR"), change)
     assert to_instance_header(read_header(path, WANTED_TAGS)).attributes["b_value"] == 400.0
 
 

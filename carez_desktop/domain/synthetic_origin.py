@@ -18,6 +18,7 @@ ALL_MARKS = ("synthetic_data", "synthesizing_equipment", "patient_name", "series
 """What `InstanceHeader.synthetic_marks` names where nothing was stripped."""
 
 STAND_IN_ATTRIBUTE = "stand_in"
+BY_PIXELS = "synthetic_by_pixels"
 
 
 def judge_origin(
@@ -64,7 +65,7 @@ def caught_by_pixels(record: VolumeRecord, origin: str) -> VolumeRecord:
             *record.findings,
             Finding(
                 Severity.WARNING,
-                "synthetic_by_pixels",
+                BY_PIXELS,
                 record.volume_id,
                 f"Its pixels were generated here ({origin}) and its marks were removed: it is "
                 "counted as synthetic",

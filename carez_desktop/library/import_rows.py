@@ -166,12 +166,17 @@ def _write(
 ) -> None:
     forget_files(connection, change.forget)
     series_ids: dict[str, int] = {}
+    known = _any_known(connection, [item.key for item in prepared])
     for item in prepared:
         if item.volumes:
             series_ids[item.key] = _keep_series(connection, item)
         else:
             delete_series(connection, [item.key])
     keep_files(connection, change.files, series_ids)
+    connection.execute(
+        "DELETE FROM objects WHERE EXISTS "
+        "(SELECT 1 FROM instances WHERE id = instance AND role != 'object')"
+    )
     objects = keep_objects(connection, change.objects)
     link_objects(connection, series_ids.values(), objects)
     mark_gone(connection, change.gone, change.when)
@@ -179,7 +184,18 @@ def _write(
     moved = series_of_files(connection, [*change.gone, *change.returned])
     refresh_gone(connection, sorted(moved | set(series_ids.values())))
     _note_unreadable(connection, change)
-    drop_empty_levels(connection)
+    if known or len(series_ids) < len(prepared):
+        drop_empty_levels(connection)
+
+
+def _any_known(connection: sqlite3.Connection, keys: Sequence[str]) -> bool:
+    return any(
+        connection.execute(
+            f"SELECT 1 FROM series WHERE series_instance_uid IN ({marks}) LIMIT 1",  # noqa: S608
+            chunk,
+        ).fetchone()
+        for chunk, marks in chunks(keys)
+    )
 
 
 def _note_unreadable(connection: sqlite3.Connection, change: ImportChange) -> None:

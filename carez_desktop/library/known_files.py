@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -64,14 +65,16 @@ class KnownFiles:
         self.fresh[text] = (facts.st_size, facts.st_mtime_ns)
         return False
 
-    def gone_below(self, folders: list[str]) -> set[int]:
-        """Return the known files below folders that the scan did not meet."""
+    def gone_below(self, folders: Iterable[str]) -> dict[int, str]:
+        """Return id and path of the known files below folders that the scan did not meet."""
         met = self.unchanged | set(self.changed.values())
-        gone: set[int] = set()
         with self.database.reading() as connection:
-            for folder in folders:
-                gone.update(n for n, _ in files_below(connection, folder) if n not in met)
-        return gone
+            return {
+                number: path
+                for folder in folders
+                for number, path in files_below(connection, folder)
+                if number not in met
+            }
 
     def _load(self, folder: Column) -> None:
         with self.database.reading() as connection:

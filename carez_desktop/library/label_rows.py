@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from carez_desktop.domain.label_table import KEYS
 from carez_desktop.domain.study import VolumeRecord
@@ -117,7 +118,10 @@ def drop_tags(
 
 def all_tags(connection: sqlite3.Connection) -> dict[str, int]:
     """Return each tag and how many volumes carry it."""
-    return dict(connection.execute("SELECT tag, count(*) FROM tags GROUP BY tag ORDER BY tag"))
+    rows = connection.execute(
+        "SELECT tag, count(*) FROM tags JOIN volumes USING (volume_id) GROUP BY tag ORDER BY tag"
+    )
+    return dict(rows.fetchall())
 
 
 def refresh(
@@ -132,8 +136,6 @@ def refresh(
     Returns:
         Those that are other now, as they are now.
     """
-    from dataclasses import replace
-
     labels = labels_for(connection, records)
     tags = tags_for(connection, [record.volume_id for record in records])
     changed = []

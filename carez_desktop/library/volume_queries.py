@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from carez_desktop.domain.study import VolumeRecord
 from carez_desktop.library.gone_files import FILES_GONE
 from carez_desktop.library.label_rows import labels_for, tags_for
 from carez_desktop.library.search import FIELDS, parse_query, search_columns
-from carez_desktop.library.volume_rows import COLUMNS, Row, record_text, records_from_rows
+from carez_desktop.library.volume_rows import COLUMNS, Row, chunks, record_text, records_from_rows
 
 _ORDER = "ORDER BY patient_id, study_date, volume_id"
 _UIDS = ("volume_id", "volumes.series_instance_uid", "study_instance_uid")
@@ -89,7 +89,7 @@ def count_levels(connection: sqlite3.Connection) -> LibraryCounts:
 def update_volumes(connection: sqlite3.Connection, records: Iterable[VolumeRecord]) -> None:
     """Replace records by others of the same volume_id; labels, tags and files stay."""
     for record in records:
-        own = _without_notes(record)
+        own = as_imported(record)
         connection.execute(
             "UPDATE volumes SET modality = ?, kind = ?, record = ? WHERE volume_id = ?",
             (record.modality, record.kind.value, record_text(own), record.volume_id),
@@ -103,9 +103,45 @@ def update_volumes(connection: sqlite3.Connection, records: Iterable[VolumeRecor
         )
 
 
-def _without_notes(record: VolumeRecord) -> VolumeRecord:
-    """Leave out what the library itself adds when it hands a record out."""
-    from dataclasses import replace
-
+def as_imported(record: VolumeRecord) -> VolumeRecord:
+    """Return a record without what the library itself adds when it hands it out."""
     kept = tuple(finding for finding in record.findings if finding.code != FILES_GONE)
-    return replace(record, findings=kept)
+    return replace(record, findings=kept, labels={}, tags=(), objects=())
+
+
+def volumes_of(connection: sqlite3.Connection, series: Sequence[int]) -> tuple[VolumeRecord, ...]:
+    """Return the volumes of series by patient, date and identifier."""
+    found: list[Row] = []
+    for chunk, marks in chunks(series):
+        query = f"SELECT {COLUMNS} FROM volumes WHERE series IN ({marks})"  # noqa: S608
+        found += connection.execute(query, chunk).fetchall()
+    records = records_from_rows(connection, found)
+    return tuple(sorted(records, key=listing_order))
+
+
+def volumes_of_import(
+    connection: sqlite3.Connection, keys: Sequence[str], series: Sequence[int]
+) -> tuple[VolumeRecord, ...]:
+    """Return the volumes of series named by their keys or their row numbers, in listing order."""
+    numbers = set(series)
+    for chunk, marks in chunks(keys):
+        query = f"SELECT id FROM series WHERE series_instance_uid IN ({marks})"  # noqa: S608
+        numbers.update(number for (number,) in connection.execute(query, chunk))
+    return volumes_of(connection, sorted(numbers))
+
+
+def series_keys(
+    connection: sqlite3.Connection, series: Sequence[int], *, dicom_only: bool
+) -> tuple[str, ...]:
+    """Return the keys of series by their row numbers; only those with images on request."""
+    found: list[str] = []
+    condition = " AND headers IS NOT NULL" if dicom_only else ""
+    for chunk, marks in chunks(series):
+        query = f"SELECT series_instance_uid FROM series WHERE id IN ({marks}){condition}"  # noqa: S608
+        found += [key for (key,) in connection.execute(query, chunk)]
+    return tuple(found)
+
+
+def listing_order(record: VolumeRecord) -> tuple[str, str, str]:
+    """Return by what volumes are listed."""
+    return (record.patient_id, str(record.attributes.get("study_date") or ""), record.volume_id)

@@ -1,0 +1,409 @@
+"""What an import changes, worked out before anything is written.
+
+Nothing here writes. If another process changes the library meanwhile, the same is worked out anew
+from what was read of the files; they are not read twice.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from carez_desktop.domain.finding import Finding, Severity
+from carez_desktop.domain.study import InstanceHeader, UnreadableFile, VolumeRecord
+from carez_desktop.library.import_rows import ImportChange, SeriesChange
+from carez_desktop.library.instance_rows import COPY, IMAGE, OBJECT, OTHER, VOLUME, FileRow
+
+if TYPE_CHECKING:
+    from carez_desktop.dicom.scan import ScanResult
+    from carez_desktop.library.known_files import KnownFiles
+    from carez_desktop.library.study_library import StudyLibrary
+    from carez_desktop.workflows.context import WorkflowContext
+
+
+@dataclass(frozen=True)
+class FoundFiles:
+    """What was read of the files of one import.
+
+    Attributes:
+        scan: Headers, objects, unreadable files.
+        described: One record or more for each new or changed NIfTI or NRRD file, by its path.
+        unreadable: Files that could not be read, volume files too.
+        known: What the library was asked.
+        folders: The folders that were given.
+    """
+
+    scan: ScanResult
+    described: Mapping[str, tuple[VolumeRecord, ...]]
+    unreadable: tuple[UnreadableFile, ...]
+    known: KnownFiles
+    folders: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class StagedImport:
+    """An import that is ready to be written.
+
+    Attributes:
+        change: For the library.
+        records: New and changed volumes.
+        findings: That belong to no volume.
+        moved: How many files moved.
+    """
+
+    change: ImportChange
+    records: tuple[VolumeRecord, ...]
+    findings: tuple[Finding, ...]
+    moved: int
+
+
+def stage_import(
+    context: WorkflowContext,
+    found: FoundFiles,
+    *,
+    stand_in: bool,
+) -> StagedImport:
+    """Work out what an import changes.
+
+    Args:
+        context: Whose library.
+        found: What was read.
+        stand_in: This import brings simulated studies that play real.
+    """
+    from carez_desktop.library.import_rows import revision_of
+
+    library = context.library
+    with library.database.reading() as connection:
+        revision = revision_of(connection)
+    series, replaced = _stage_images(context, found, stand_in=stand_in)
+    files, copies, moved_files = _stage_volume_files(library, found)
+    series += files.series
+    forget = {*replaced, *moved_files, *_taken_over(found)}
+    gone = found.known.gone_below(found.folders)
+    change = ImportChange(
+        series=tuple(series),
+        files=(
+            *_image_files(found.scan.headers),
+            *files.files,
+            *_object_files(found),
+            *_rest(found),
+        ),
+        objects=found.scan.objects,
+        unreadable=found.unreadable,
+        forget=tuple(sorted(forget)),
+        gone=tuple(sorted(number for number, path in gone.items() if path not in forget)),
+        returned=tuple(sorted(found.known.returned)),
+        revision=revision,
+        when=context.clock().isoformat(timespec="seconds"),
+        stand_in=stand_in,
+    )
+    records = tuple(record for item in series for record in item.records)
+    return StagedImport(change, records, copies, len(replaced) + len(moved_files))
+
+
+def affected_series(
+    library: StudyLibrary, found_headers: Iterable[InstanceHeader], known: KnownFiles
+) -> list[str]:
+    """Return the keys of the series that have to be stacked anew."""
+    from carez_desktop.domain.stacking import series_key
+    from carez_desktop.library.instance_rows import series_of_paths
+    from carez_desktop.library.synthetic_rows import series_with_issued_uids
+
+    keys = dict.fromkeys(series_key(header) for header in found_headers)
+    with library.database.reading() as connection:
+        keys.update(dict.fromkeys(sorted(series_of_paths(connection, known.changed))))
+        keys.update(dict.fromkeys(series_with_issued_uids(connection, sorted(known.series))))
+    return list(keys)
+
+
+def _stage_images(
+    context: WorkflowContext, found: FoundFiles, *, stand_in: bool
+) -> tuple[list[SeriesChange], tuple[str, ...]]:
+    from carez_desktop.domain.stacking import series_key, stack_instances
+    from carez_desktop.library.instance_rows import headers_of_series
+
+    library = context.library
+    keys = affected_series(library, found.scan.headers, found.known)
+    keys = list(dict.fromkeys((*keys, *_with_unreadable(library, found.unreadable))))
+    if stand_in:
+        keys = list(dict.fromkeys((*keys, *_touched_keys(library, found.known))))
+    with library.database.reading() as connection:
+        known = headers_of_series(connection, keys)
+    fresh: dict[str, list[InstanceHeader]] = {}
+    for header in found.scan.headers:
+        fresh.setdefault(series_key(header), []).append(header)
+    merged, replaced = _merge(found, keys, known, fresh)
+    stacked: dict[str, list[VolumeRecord]] = {}
+    for record in stack_instances(h for headers in merged.values() for h in headers):
+        stacked.setdefault(record.series_instance_uid, []).append(record)
+    before = _known_records(library, keys)
+    unreadable = {file.path for file in (*found.unreadable, *library.unreadable_files())}
+    judge = _judge(context, [h for headers in merged.values() for h in headers], stand_in=stand_in)
+    changes = []
+    for key in keys:
+        headers = merged.get(key, ())
+        if not headers:
+            if _is_given_up(before.get(key, ()), found, unreadable):
+                changes.append(SeriesChange(key, ()))
+            continue
+        records = _named(stacked[key], before.get(key, ()), headers, known.get(key, ()))
+        records = _with_lost(library, records, found)
+        changes.append(SeriesChange(key, judge(records, before.get(key, ()), headers), headers))
+    return changes, replaced
+
+
+def _merge(
+    found: FoundFiles,
+    keys: Sequence[str],
+    known: Mapping[str, tuple[InstanceHeader, ...]],
+    fresh: Mapping[str, list[InstanceHeader]],
+) -> tuple[dict[str, tuple[InstanceHeader, ...]], tuple[str, ...]]:
+    """Return the headers of each series as it is now, and the files that others stand for."""
+    from carez_desktop.domain.series_update import merge_headers
+
+    met = found.known
+    merged: dict[str, tuple[InstanceHeader, ...]] = {}
+    replaced: list[str] = []
+    for key in keys:
+        before = known.get(key, ())
+        absent = {
+            path
+            for path in {header.path for header in before}
+            if path not in met.fresh and not os.path.exists(path)  # noqa: PTH110 - many
+        }
+        result = merge_headers(before, fresh.get(key, ()), dropped=met.changed, absent=absent)
+        if result.headers:
+            merged[key] = result.headers
+        replaced += result.replaced
+    return merged, tuple(replaced)
+
+
+def _named(
+    records: Sequence[VolumeRecord],
+    before: Sequence[VolumeRecord],
+    headers: Sequence[InstanceHeader],
+    known: Sequence[InstanceHeader],
+) -> tuple[VolumeRecord, ...]:
+    from carez_desktop.domain.series_update import keep_volume_ids
+
+    return keep_volume_ids(
+        records,
+        before,
+        instances={header.path: header.sop_instance_uid for header in headers},
+        known_instances={header.path: header.sop_instance_uid for header in known or headers},
+    )
+
+
+def _with_lost(
+    library: StudyLibrary, records: Sequence[VolumeRecord], found: FoundFiles
+) -> tuple[VolumeRecord, ...]:
+    """Say at volumes which of their series' files could not be read."""
+    try:
+        from carez_desktop.domain.lost_files import note_lost_files
+    except ImportError:
+        return tuple(records)
+    readable = {header.path for header in found.scan.headers}
+    files = {file.path: file for file in library.unreadable_files() if file.path not in readable}
+    files.update({file.path: file for file in found.unreadable})
+    return note_lost_files(records, tuple(files.values()))
+
+
+def _judge(
+    context: WorkflowContext, headers: Sequence[InstanceHeader], *, stand_in: bool
+) -> Callable[
+    [Sequence[VolumeRecord], Sequence[VolumeRecord], Sequence[InstanceHeader]],
+    tuple[VolumeRecord, ...],
+]:
+    """Return what tells real from synthetic volumes of one series."""
+    from carez_desktop.domain.series_update import keep_origin, stood_in
+    from carez_desktop.domain.synthetic_origin import judge_origin
+
+    uids = {uid for h in headers for uid in (h.sop_instance_uid, h.study_instance_uid)}
+    uids |= {header.series_instance_uid for header in headers}
+    issued = context.library.issued_uids(uids - {""})
+
+    def judge(
+        records: Sequence[VolumeRecord],
+        before: Sequence[VolumeRecord],
+        of_series: Sequence[InstanceHeader],
+    ) -> tuple[VolumeRecord, ...]:
+        by_path = {header.path: header for header in of_series}
+        plays = stand_in or stood_in(before)
+        judged = [
+            judge_origin(
+                record,
+                [by_path[path] for path in dict.fromkeys(record.paths) if path in by_path],
+                issued=issued,
+                uid_root=context.settings.uid_root,
+                stand_in=plays,
+            )
+            for record in records
+        ]
+        return keep_origin(judged, before)
+
+    return judge
+
+
+def _known_records(
+    library: StudyLibrary, keys: Sequence[str]
+) -> dict[str, tuple[VolumeRecord, ...]]:
+    found: dict[str, tuple[VolumeRecord, ...]] = {}
+    for record in library.volumes_with("series_instance_uid", keys):
+        key = record.series_instance_uid
+        found[key] = (*found.get(key, ()), record)
+    return found
+
+
+def _touched_keys(library: StudyLibrary, known: KnownFiles) -> tuple[str, ...]:
+    """Return the keys of the DICOM series whose files are unchanged."""
+    from carez_desktop.library.volume_queries import series_keys
+
+    with library.database.reading() as connection:
+        return series_keys(connection, sorted(known.series), dicom_only=True)
+
+
+def _with_unreadable(library: StudyLibrary, files: Sequence[UnreadableFile]) -> list[str]:
+    """Return the known series of which a file could not be read, so that they say so."""
+    uids = sorted({file.series_instance_uid for file in files} - {""})
+    return [r.series_instance_uid for r in library.volumes_with("series_instance_uid", uids)]
+
+
+def _is_given_up(
+    before: Sequence[VolumeRecord], found: FoundFiles, unreadable: Iterable[str]
+) -> bool:
+    """Whether a known series has no image left, and not only for being damaged or gone."""
+    damaged = set(unreadable)
+    paths = {path for record in before for path in record.paths}
+    return any(path in found.known.changed and path not in damaged for path in paths)
+
+
+@dataclass(frozen=True)
+class _StagedFiles:
+    series: list[SeriesChange]
+    files: list[FileRow]
+
+
+def _stage_volume_files(
+    library: StudyLibrary, found: FoundFiles
+) -> tuple[_StagedFiles, tuple[Finding, ...], tuple[str, ...]]:
+    """Return volume files as series of their own, the copies left out, and files that moved."""
+    from carez_desktop.domain.label_files import set_apart_label_files
+    from carez_desktop.library.volume_rows import series_key
+
+    staged = _StagedFiles([], [])
+    copies, moved = [], []
+    kept: dict[str, VolumeRecord] = {}
+    known = _owners(library, found.described)
+    for path, records in found.described.items():
+        first = records[0]
+        owner = kept[first.volume_id].paths[0] if first.volume_id in kept else None
+        stored = known.get(first.volume_id)
+        if owner is None and stored is not None and stored != path:
+            if os.path.exists(stored) and stored not in found.known.changed:  # noqa: PTH110
+                owner = stored
+            else:
+                moved.append(stored)
+        if owner is not None:
+            text = "1 file is a copy of another and was left out"
+            copies.append(Finding(Severity.INFO, "copy", first.volume_id, text))
+        else:
+            kept.update({record.volume_id: record for record in records})
+        role = VOLUME if owner is None else COPY
+        key = series_key(first) if owner is None else ""
+        staged.files.append(FileRow(path, *_facts(found, path), role, "", key))
+    unchanged = _unchanged_files(library, found.known) if kept else ()
+    apart = set_apart_label_files((*unchanged, *kept.values()))
+    changes: dict[str, list[VolumeRecord]] = {}
+    for record in apart:
+        changes.setdefault(series_key(record), []).append(record)
+    before: dict[str, list[VolumeRecord]] = {}
+    for record in unchanged:
+        before.setdefault(series_key(record), []).append(record)
+    staged.series.extend(
+        SeriesChange(key, tuple(records))
+        for key, records in changes.items()
+        if records != before.get(key)
+    )
+    return staged, tuple(copies), tuple(moved)
+
+
+def _owners(
+    library: StudyLibrary, described: Mapping[str, tuple[VolumeRecord, ...]]
+) -> dict[str, str]:
+    """Return volume_id -> file of volumes that the library knows already."""
+    ids = [records[0].volume_id for records in described.values()]
+    return {record.volume_id: record.paths[0] for record in library.volumes_with("volume_id", ids)}
+
+
+def _unchanged_files(library: StudyLibrary, known: KnownFiles) -> tuple[VolumeRecord, ...]:
+    """Return the volumes of unchanged NIfTI and NRRD files, which new ones may be labels of."""
+    from carez_desktop.library.volume_queries import as_imported, volumes_of
+
+    with library.database.reading() as connection:
+        records = volumes_of(connection, sorted(known.series))
+    return tuple(as_imported(record) for record in records if record.source_format != "dicom")
+
+
+def _image_files(headers: Iterable[InstanceHeader]) -> list[FileRow]:
+    from carez_desktop.domain.stacking import series_key
+
+    return list(
+        {
+            header.path: FileRow(
+                header.path,
+                header.file_size,
+                header.modified_ns,
+                IMAGE,
+                header.sop_instance_uid,
+                series_key(header),
+            )
+            for header in headers
+        }.values()
+    )
+
+
+def _object_files(found: FoundFiles) -> list[FileRow]:
+    return [
+        FileRow(item.path, *_facts(found, item.path), OBJECT, item.sop_instance_uid)
+        for item in found.scan.objects
+    ]
+
+
+def _rest(found: FoundFiles) -> list[FileRow]:
+    """Return the files that are nothing to import, so that they are not opened again."""
+    taken = {header.path for header in found.scan.headers}
+    taken |= {item.path for item in found.scan.objects}
+    taken |= {file.path for file in found.unreadable} | set(found.described)
+    taken |= {str(path) for path in getattr(found.scan, "archives", ())}
+    taken |= {str(path) for path in getattr(found.scan, "directories", ())}
+    return [
+        FileRow(path, size, modified_ns, OTHER)
+        for path, (size, modified_ns) in found.known.fresh.items()
+        if path not in taken
+    ]
+
+
+def _taken_over(found: FoundFiles) -> list[str]:
+    """Return the known files that can no longer be read; they are tried again next time."""
+    return [file.path for file in found.unreadable if file.path in found.known.changed]
+
+
+def _facts(found: FoundFiles, path: str) -> tuple[int, int]:
+    facts = found.known.fresh.get(path)
+    if facts is not None:
+        return facts
+    now = Path(path).stat()
+    return now.st_size, now.st_mtime_ns
+
+
+def with_more_headers(scan: ScanResult, more: ScanResult) -> ScanResult:
+    """Return a scan with what a second one read of further files."""
+    return replace(
+        scan,
+        headers=(*scan.headers, *more.headers),
+        objects=(*scan.objects, *more.objects),
+        unreadable=(*scan.unreadable, *more.unreadable),
+    )

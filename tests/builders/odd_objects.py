@@ -343,19 +343,20 @@ def _real_world(image: Dataset) -> None:
 
 
 _LISTED: dict[str, tuple[str, str, Callable[[Dataset], None]]] = {
-    "SEG": (SegmentationStorage, "SEG", _segmentation),
-    "RTSTRUCT": (RTStructureSetStorage, "RTSTRUCT", _structures),
-    "SR": ("1.2.840.10008.5.1.4.1.1.88.33", "SR", _document),
-    "KO": (KeyObjectSelectionDocumentStorage, "KO", _document),
-    "PR": (GrayscaleSoftcopyPresentationStateStorage, "PR", _presentation),
-    "RWV": (RealWorldValueMappingStorage, "RWV", _real_world),
+    "SEG": (SegmentationStorage, "Segmentation", _segmentation),
+    "RTSTRUCT": (RTStructureSetStorage, "RT Structure Set", _structures),
+    "SR": ("1.2.840.10008.5.1.4.1.1.88.33", "Structured Report", _document),
+    "KO": (KeyObjectSelectionDocumentStorage, "Key Object Selection", _document),
+    "PR": (GrayscaleSoftcopyPresentationStateStorage, "Presentation State", _presentation),
+    "RWV": (RealWorldValueMappingStorage, "Real World Value Mapping", _real_world),
 }
 
 
 def _listed() -> Iterator[OddCase]:
     """What refers to the CT of the corpus."""
-    for name, (sop_class, modality, fill) in _LISTED.items():
-        image = data_set(f"object-{name}", sop_class, modality)
+    for modality, (sop_class, title, fill) in _LISTED.items():
+        name = f"object-{modality}"
+        image = data_set(name, sop_class, modality)
         image.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.1"
         fill(image)
-        yield series_case(f"object-{name}", [image], object_class=name)
+        yield series_case(name, [image], object_class=title)

@@ -10,13 +10,12 @@ from carez_desktop.dicom.display_values import (
     read_voi_luts,
     read_windows,
 )
-from carez_desktop.dicom.modality_values import Rescale
 from carez_desktop.dicom.slice_reading import LoadedSlices
 from carez_desktop.dicom.slice_source import distinct_notes
 from carez_desktop.dicom.uptake import SuvReading
 from carez_desktop.domain.finding import Finding, Severity
 from carez_desktop.domain.geometry import VolumeGeometry
-from carez_desktop.domain.intensity import OverlayPlane, RealWorldMap
+from carez_desktop.domain.intensity import OverlayPlane
 from carez_desktop.domain.study import AttributeValue, InstanceHeader, VolumeRecord
 from carez_desktop.domain.volume import SliceAxis, Volume
 
@@ -47,7 +46,6 @@ def describe(
     elements, frame = loaded.elements, source.frame
     transform = source.transform
     grey = not transform.is_colour
-    stored = _unscaled(transform.rescale, suv.factor)
     windows = read_windows(elements, frame) if grey else ()
     if suv.is_suv and suv.factor != 1.0:
         windows = tuple(
@@ -70,22 +68,11 @@ def describe(
         slice_axis=record.slice_axis,
         windows=windows,
         voi_luts=read_voi_luts(elements, transform.rescale) if grey and not suv.is_suv else (),
-        real_world_maps=_maps(loaded, frame, stored, suv) if grey else (),
+        real_world_maps=read_real_world_maps(elements, frame, transform.rescale) if grey else (),
         overlays=_overlays(loaded, only),
         frame_times_ms=frame_times(record, loaded),
     )
     return replace(volume, attributes={**volume.attributes, "description": record.description})
-
-
-def _unscaled(rescale: Rescale, factor: float) -> Rescale:
-    return Rescale(rescale.slope / factor, rescale.intercept / factor)
-
-
-def _maps(
-    loaded: LoadedSlices, frame: int, stored: Rescale, suv: SuvReading
-) -> tuple[RealWorldMap, ...]:
-    voxel = Rescale(stored.slope * suv.factor, stored.intercept * suv.factor)
-    return read_real_world_maps(loaded.elements, frame, voxel)
 
 
 def _overlays(loaded: LoadedSlices, only: int | None) -> tuple[OverlayPlane, ...]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from carez_desktop.system.audit_log import AuditLog
     from carez_desktop.system.child_process import ChildPool
 
-_CHILD_MODULES = ("numpy", "imagecodecs", "carez_desktop.dicom.decoders")
+_CHILD_MODULES = ("carez_desktop.dicom.frame_decoding", "carez_desktop.dicom.decoders")
 
 
 @dataclass(frozen=True)

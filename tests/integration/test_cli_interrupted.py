@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import signal
 import sys
 import time
@@ -113,50 +112,6 @@ def build_many(folder: Path, series: int, first: int = 0) -> Path:
         plan = SeriesPlan(shape=(30, 6, 8), series_uid=f"1.2.{number}.1")
         build_series(folder / f"{number}", plan)
     return folder
-
-
-def test_an_import_that_is_killed_three_times_completes_in_the_end(tmp_path: Path) -> None:
-    kill_imports(tmp_path, 3)
-
-
-@pytest.mark.soak
-def test_an_import_that_is_killed_fifty_times_completes_in_the_end(tmp_path: Path) -> None:
-    kill_imports(tmp_path, 50)
-
-
-def kill_imports(tmp_path: Path, times: int) -> None:
-    """Kill an import at random moments; the library is whole or as before, and then completes."""
-    studies, home = build_many(tmp_path / "studies", 20), tmp_path / "home"
-    before = state_of_files(studies)
-    seed = int(time.time())
-    dice = random.Random(seed)
-    process = start_process(home, "import", studies)
-    started = time.monotonic()
-    assert outcome_of(process).code == 0
-    whole = time.monotonic() - started
-    for _ in range(times):
-        process = start_process(home, "import", studies)
-        time.sleep(dice.uniform(0.2, 1.0) * whole)
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-        assert volumes_in(home) in (0, 20), f"seed {seed}"
-    assert carez(home, "import", studies).code == 0
-    assert volumes_in(home) == 20
-    assert state_of_files(studies) == before
-
-
-def test_a_first_import_that_is_killed_leaves_all_or_nothing(tmp_path: Path) -> None:
-    studies = build_many(tmp_path / "studies", 20)
-    for attempt, library in enumerate(("library.sqlite3", "library.sqlite3-wal")):
-        home = tmp_path / f"home{attempt}"
-        process = start_process(home, "import", studies)
-        wait_until(process, (home / "library" / library).exists)
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-        assert volumes_in(home) in (0, 20)
-        assert carez(home, "import", studies).code == 0
-        assert volumes_in(home) == 20
 
 
 def test_two_imports_at_once_leave_a_whole_library(tmp_path: Path) -> None:

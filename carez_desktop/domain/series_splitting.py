@@ -12,6 +12,7 @@ from carez_desktop.domain.shape_groups import ShapeGroup, group_by_shape, readin
 from carez_desktop.domain.slice_order import fit_slices
 from carez_desktop.domain.slice_places import (
     has_place,
+    lacks_slices,
     order_by_place,
     place_cells,
     stacks_side_by_side,
@@ -183,9 +184,12 @@ def _parts(
 def _split_stations(
     headers: Sequence[InstanceHeader], reason: str, mixed: tuple[str, ...]
 ) -> list[Pile]:
-    """Part slices that are no grid together where each part is one: stations, two acquisitions."""
+    """Part slices that are no grid together where each part is one: stations, two acquisitions.
+
+    Slices that only lack others between them stay together: their gaps are multiples of the usual.
+    """
     whole = Pile(tuple(headers), reason, mixed=mixed)
-    if len(headers) < 4 or _is_grid(headers):
+    if len(headers) < 4 or _is_grid(headers) or lacks_slices(headers):
         return [whole]
     for candidate in STATIONS:
         groups: dict[Hashable, list[InstanceHeader]] = {}

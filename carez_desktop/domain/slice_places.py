@@ -8,12 +8,17 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 
 from carez_desktop.domain.shape_groups import reading_order
-from carez_desktop.domain.slice_order import distances_along_normal, in_plane_directions
+from carez_desktop.domain.slice_order import (
+    REGULAR_MM,
+    distances_along_normal,
+    in_plane_directions,
+)
 from carez_desktop.domain.study import InstanceHeader
 
 _SAME_PLACE_MM = 0.01
 _SAME_STACK_MM = 0.5
 _FARTHEST_MM = 1e6
+_MOST_LACKING = 10
 
 
 def has_place(header: InstanceHeader) -> bool:
@@ -84,3 +89,22 @@ def place_cells(headers: Sequence[InstanceHeader]) -> list[tuple[int, ...]]:
     steps = np.rint(np.concatenate([positions * 10.0, positions * 10.0 + 0.5])).astype(np.int64)
     half = np.repeat([0, 1], len(positions))
     return [tuple(cell) for cell in np.column_stack([steps, half]).tolist()]
+
+
+def lacks_slices(headers: Sequence[InstanceHeader]) -> bool:
+    """Whether slices, in order, are a regular grid but for some that are not there.
+
+    Every gap is the usual one or a few times it; a gap of more than ten is one between stations.
+    """
+    positions = np.array([header.image_position_patient for header in headers], dtype=np.float64)
+    try:
+        distances = distances_along_normal(positions, headers[0].image_orientation_patient or ())
+    except ValueError:
+        return False
+    gaps = np.diff(distances)
+    usual = float(np.median(gaps))
+    if usual <= 0.0:
+        return False
+    times = gaps / usual
+    off = np.abs(times - np.rint(times)) * usual
+    return bool((off <= 2.0 * REGULAR_MM).all() and times.max() <= _MOST_LACKING)

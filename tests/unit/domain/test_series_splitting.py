@@ -145,6 +145,16 @@ def test_stations_with_a_gap_between_them_are_volumes_of_their_own() -> None:
     assert not any(record.refusal for record in records)
 
 
+def test_a_missing_slice_between_two_turns_of_the_gantry_does_not_part_them() -> None:
+    heights = [0.0, 5.0, 15.0, 20.0]
+    headers = [
+        header(n, z, facts={"acquisition_number": 4.0 + n // 2}) for n, z in enumerate(heights)
+    ]
+    (record,) = stack_instances(headers)
+    assert record.slices_only
+    assert "about 1 slice is missing: after slice 2, between 5.00 and 15.00 mm" in record.refusal
+
+
 def test_radial_slices_say_that_they_cross() -> None:
     headers = []
     for number in range(6):

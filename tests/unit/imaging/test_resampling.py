@@ -204,7 +204,7 @@ def test_what_cannot_be_a_grid_is_refused_in_words() -> None:
 
 def test_it_stops_when_asked() -> None:
     class Stop:
-        cancelled = True
+        is_cancelled = True
 
         def raise_if_cancelled(self) -> None:
             raise CancelledError("stopped")

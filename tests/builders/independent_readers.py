@@ -1,0 +1,189 @@
+"""The same volumes through readers that share no code with ours: the oracles of geometry.
+
+Each returns voxels and affine as (slice, row, column) in LPS mm, so that they compare as they are.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import permutations, product
+from pathlib import Path
+from typing import Any
+
+import nibabel
+import numpy as np
+import numpy.typing as npt
+import pydicom
+import SimpleITK as sitk  # noqa: N813 - its own convention
+from highdicom import Volume as HighdicomVolume
+from highdicom import get_volume_from_series, imread
+
+from carez_desktop.domain.study import VolumeRecord
+from carez_desktop.domain.volume import Volume
+
+Affine = npt.NDArray[np.float64]
+_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+_CORNER_MM = 1e-3
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One volume of an independent reader.
+
+    Attributes:
+        array: Any order of axes.
+        affine: (4, 4) from index in that order to LPS mm.
+    """
+
+    array: npt.NDArray[Any]
+    affine: Affine
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How far a reading is from ours, its voxels brought into our order by the affines.
+
+    Attributes:
+        corners_mm: Largest distance of a corner of the volume.
+        voxels: Largest difference, divided by the largest magnitude of ours.
+        factor: Ours divided by theirs (1 but for PET in SUV).
+        shape: Theirs in our order.
+    """
+
+    corners_mm: float
+    voxels: float
+    factor: float
+    shape: tuple[int, ...]
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the corners agree to 1e-3 mm and the voxels to single precision."""
+        return self.corners_mm <= _CORNER_MM and self.voxels <= 1e-6
+
+
+def read_with_simpleitk(record: VolumeRecord) -> Reading:
+    """Read the files of a record, in the order that GDCM sorts them into."""
+    files = list(dict.fromkeys(record.paths))
+    if len(files) == 1:
+        image = sitk.ReadImage(files[0])
+    else:
+        reader = sitk.ImageSeriesReader()
+        reader.SetFileNames(_gdcm_order(files))
+        image = reader.Execute()
+    affine = np.eye(4)
+    direction = np.array(image.GetDirection()).reshape(3, 3) * np.array(image.GetSpacing())
+    affine[:3, :3] = direction[:, ::-1]
+    affine[:3, 3] = image.GetOrigin()
+    return Reading(sitk.GetArrayFromImage(image), affine)
+
+
+def _gdcm_order(files: Sequence[str]) -> list[str]:
+    """Let GDCM sort links to the files of one volume, which lie in a folder of their own."""
+    with tempfile.TemporaryDirectory() as folder:
+        links = _link(files, Path(folder))
+        found = sitk.ImageSeriesReader.GetGDCMSeriesFileNames(folder)
+        ordered = [links[Path(name).name] for name in found]
+    return ordered if len(ordered) == len(files) else list(files)
+
+
+def _link(files: Sequence[str], folder: Path) -> dict[str, str]:
+    links = {}
+    for number, file in enumerate(files):
+        name = f"{(number * 7919) % 10007:05d}-{number:05d}.dcm"
+        (folder / name).symlink_to(file)
+        links[name] = file
+    return links
+
+
+def has_dcm2niix() -> bool:
+    """Whether dcm2niix is installed."""
+    return shutil.which("dcm2niix") is not None
+
+
+def read_with_dcm2niix(files: Sequence[str], *, corrected: bool = False) -> list[Reading]:
+    """Convert the files of a whole series; 4-D files are taken apart.
+
+    Args:
+        files: Of one series.
+        corrected: Whether only its corrections (tilt, spacing) are returned, not the originals.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        folder, out = Path(scratch, "in"), Path(scratch, "out")
+        folder.mkdir()
+        out.mkdir()
+        for number, file in enumerate(dict.fromkeys(files)):
+            shutil.copyfile(file, folder / f"{number:05d}.dcm")
+        command = ["dcm2niix", "-z", "n", "-b", "n", "-f", "%s_%p_%e", "-o", str(out), str(folder)]
+        subprocess.run(command, capture_output=True, timeout=120, check=False, env={**os.environ})
+        readings = []
+        for path in sorted(out.glob("*.nii")):
+            if ("_Tilt" in path.name or "_Eq" in path.name) is corrected:
+                readings.extend(read_with_nibabel(path))
+    return readings
+
+
+def read_with_nibabel(path: Path) -> list[Reading]:
+    """Read a NIfTI file; each volume of a 4-D one by itself."""
+    image = nibabel.load(path)
+    values = np.asanyarray(image.dataobj)
+    if values.dtype.names:  # colour
+        values = np.stack([values[name] for name in values.dtype.names], axis=-1)
+        return [Reading(values, _RAS @ image.affine)]
+    volumes = [values] if values.ndim == 3 else np.moveaxis(values, 3, 0)
+    return [Reading(np.array(volume), _RAS @ image.affine) for volume in volumes]
+
+
+def read_with_highdicom(record: VolumeRecord) -> Reading:
+    """Read the files of a record as highdicom's volume."""
+    files = list(dict.fromkeys(record.paths))
+    if len(files) == 1 and len(record.paths) > 1:
+        volume: HighdicomVolume = imread(files[0]).get_volume()
+    else:
+        volume = get_volume_from_series([pydicom.dcmread(file) for file in files])
+    return Reading(volume.array, np.asarray(volume.affine))
+
+
+def compare(ours: Volume, theirs: Reading) -> Difference | None:
+    """Bring their voxels into our order and compare; None where the grids are not the same."""
+    between = np.linalg.inv(theirs.affine) @ ours.geometry.affine
+    turned = _turned(theirs, between[:3, :3])
+    if turned is None:
+        return None
+    array, affine = turned
+    shape = ours.geometry.shape
+    if array.shape[:3] != shape:
+        return Difference(np.inf, np.inf, 1.0, array.shape)
+    ends = np.array(list(product(*[(0, extent - 1) for extent in shape])), dtype=np.float64)
+    corners = ends @ affine[:3, :3].T + affine[:3, 3]
+    apart = float(np.linalg.norm(corners - ours.geometry.index_to_lps(ends), axis=1).max())
+    own = ours.array.astype(np.float64)
+    other = array.astype(np.float64)
+    place = np.unravel_index(int(np.abs(other).argmax()), other.shape)
+    factor = float(own[place] / other[place]) if ours.units.startswith("SUV") else 1.0
+    largest = max(float(np.abs(own).max()), 1e-9)
+    return Difference(apart, float(np.abs(own - other * factor).max()) / largest, factor, shape)
+
+
+def _turned(theirs: Reading, between: Affine) -> tuple[npt.NDArray[Any], Affine] | None:
+    """Permute and flip their axes so that they run as ours do."""
+    best = max(permutations(range(3)), key=lambda p: sum(abs(between[p[a], a]) for a in range(3)))
+    array = np.moveaxis(theirs.array, best, (0, 1, 2))
+    affine = theirs.affine.copy()
+    affine[:3, :3] = theirs.affine[:3, list(best)]
+    for axis in range(3):
+        if between[best[axis], axis] < 0:
+            array = np.flip(array, axis)
+            affine[:3, 3] += affine[:3, axis] * (array.shape[axis] - 1)
+            affine[:3, axis] *= -1.0
+    return (array, affine) if np.isfinite(affine).all() else None
+
+
+def nearest(ours: Volume, readings: Sequence[Reading]) -> Difference | None:
+    """Return the best match among the volumes that a reader made of a series."""
+    differences = [found for reading in readings if (found := compare(ours, reading))]
+    return min(differences, key=lambda d: (d.voxels, d.corners_mm), default=None)

@@ -11,17 +11,17 @@ from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QLineEdit, QVBox
 
 from carez_desktop.domain.study import AttributeValue, VolumeRecord
 from carez_desktop.domain.volume import VolumeKind
-from carez_desktop.gui.library_rows import (
+from carez_desktop.gui.page_parts import ElidedLabel, button, clear_layout, words
+from carez_desktop.gui.record_words import (
     gone_text,
     kind_text,
     object_text,
     opens,
     series_text,
     size_of,
+    spacing_of,
 )
-from carez_desktop.gui.page_parts import ElidedLabel, button, clear_layout, words
 from carez_desktop.gui.theme import Theme
-from carez_desktop.rendering.annotations_text import spacing_text
 
 _MOST_OBJECTS = 12
 
@@ -165,7 +165,7 @@ def details(record: VolumeRecord, *, stand_in: bool) -> tuple[tuple[str, str], .
     rows = (
         ("Modality, kind", f"{record.modality}, {kind_text(record, stand_in=stand_in)}"),
         ("Voxels", size_of(record)),
-        ("Spacing, mm", spacing_text(record.spacing_mm)),
+        ("Spacing, mm", spacing_of(record)),
         ("Orientation", record.orientation),
         ("Manufacturer", str(known.get("manufacturer") or "")),
         ("Kernel", str(known.get("convolution_kernel") or "")),

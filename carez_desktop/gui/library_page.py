@@ -19,13 +19,14 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from carez_desktop.domain.finding import counted
 from carez_desktop.domain.study import VolumeRecord
 from carez_desktop.gui.job_bridge import JobCall
 from carez_desktop.gui.library_details import LibraryDetails
-from carez_desktop.gui.library_rows import opens
 from carez_desktop.gui.library_tree import LibraryTree
 from carez_desktop.gui.library_verbs import LibraryVerbs
 from carez_desktop.gui.page_parts import EmptyState, Page, button
+from carez_desktop.gui.record_words import opens
 from carez_desktop.gui.report_panel import ProgressStrip, ReportLine, ReportPanel
 from carez_desktop.gui.session import Session
 from carez_desktop.gui.thumbnail_feed import ThumbnailFeed
@@ -81,9 +82,13 @@ class LibraryPage(Page):
 
     def _build_bar(self) -> None:
         self.search = QLineEdit()
-        self.search.setPlaceholderText("Search patient, series, date, tag:… (Ctrl+F)")
+        self.search.setPlaceholderText("Search patient, series, date…")
+        self.search.setToolTip(
+            "Words begin words of any field; modality: kind: date: tag: label: patient: body: "
+            "maker: search one field (Ctrl+F)"
+        )
         self.search.setClearButtonEnabled(True)
-        self.search.setFixedWidth(300)
+        self.search.setFixedWidth(240)
         self.search.setAcceptDrops(False)
         self._typing = QTimer(self)
         self._typing.setSingleShot(True)
@@ -217,11 +222,11 @@ class LibraryPage(Page):
         noun = "simulated series" if listing.stand_in else "series"
         count = f"{len(self._records)}"
         if listing.has_more:
-            of = "found" if listing.search else f"of {listing.volumes}"
-            count = f"first {count} {of}"
-        elif listing.search:
+            of = "first found" if listing.search else f"of {listing.volumes}"
+            return f"Library   {count} {of} {noun}"
+        if listing.search:
             count = f"{count} of {listing.volumes}"
-        return f"Library   {count} {noun}, {patients} patients"
+        return f"Library   {count} {noun}, {counted(patients, 'patient')}"
 
     def _take_pictures(self, pictures: dict[str, bytes]) -> None:
         self._pictures.update(pictures)

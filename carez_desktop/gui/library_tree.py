@@ -135,6 +135,9 @@ class LibraryTree(QTreeView):
         header = self.header()
         if header.sortIndicatorSection() >= 0:
             self._model.sort(header.sortIndicatorSection(), header.sortIndicatorOrder())
+        for item in self._builder.take_group_items():
+            index = item.index()
+            self.setFirstColumnSpanned(index.row(), index.parent(), True)
         self.expandAll()
         for item in self._builder.set_items():
             self.collapse(self._model.indexFromItem(item))

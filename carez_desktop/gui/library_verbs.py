@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal
 
+from carez_desktop.domain.finding import counted
 from carez_desktop.domain.study import ImportReport, VolumeRecord
 from carez_desktop.gui.job_bridge import JobCall
 from carez_desktop.gui.report_panel import ReportLine, import_lines, import_text
 from carez_desktop.gui.session import Session
 from carez_desktop.jobs.job_runner import Job, JobStatus
 
+if TYPE_CHECKING:
+    from carez_desktop.workflows.delete_studies import DeletionReport
+    from carez_desktop.workflows.label_studies import LabelReport
+    from carez_desktop.workflows.rescan_library import RescanReport
+
+_BRING_BACK = "Bring it back, or import the folder where it lies now"
 _SIMULATED_FOLDER = "simulated_studies"
 
 
@@ -100,13 +107,17 @@ class LibraryVerbs(QObject):
 
             return label_studies(context, table=table)
 
-        def told(report: Any) -> None:
+        def told(report: LabelReport) -> None:
             lines = tuple(
-                ReportLine(key, "The library has nothing of this key", "Check the column")
+                ReportLine(key, f"No {report.key} of the library is like this", "Check the column")
                 for key in report.unmatched
             )
-            text = f"{report.matched} volumes labelled from {table.name}"
-            self._tell(f"{text}, {len(lines)} keys fit nothing" if lines else text, lines)
+            text = f"{table.name}: {counted(len(report.matched), 'key')} matched"
+            text += f", {counted(report.volumes, 'volume')} labelled"
+            text += f", {counted(len(lines), 'key')} unmatched" if lines else ""
+            if report.has_splits:
+                text += "; its splits belong to cohorts and were passed over"
+            self._tell(text, lines)
 
         self._submit("Labels", work, told)
 
@@ -117,9 +128,9 @@ class LibraryVerbs(QObject):
         context, ids = self._session.context, tuple(volume_ids)
 
         def work(_: JobCall) -> Any:
-            from carez_desktop.workflows.tag_volumes import tag_volumes
+            from carez_desktop.workflows.tag_studies import tag_studies
 
-            return tag_volumes(context, volume_ids=ids, add=tuple(add), remove=tuple(remove))
+            return tag_studies(context, keys=ids, add=tuple(add), remove=tuple(remove))
 
         self._submit("Tags", work, lambda _: self._session.library_changed.emit())
 
@@ -139,7 +150,7 @@ class LibraryVerbs(QObject):
 
             return delete_studies(context, keys=ids)
 
-        def planned(report: Any) -> None:
+        def planned(report: DeletionReport) -> None:
             told(report.text(), not report.managed_files and not any(r.labels for r in records))
 
         self._submit("Remove", work, planned)
@@ -158,7 +169,7 @@ class LibraryVerbs(QObject):
 
             return delete_studies(context, keys=ids, confirmed=True)
 
-        def removed(report: Any) -> None:
+        def removed(report: DeletionReport) -> None:
             noun = "volume" if len(report.matched) == 1 else "volumes"
             self.removed.emit(
                 f"{len(report.matched)} {noun} removed from the library",
@@ -176,7 +187,7 @@ class LibraryVerbs(QObject):
 
         def work(call: JobCall) -> ImportReport:
             from carez_desktop.workflows.import_studies import import_studies
-            from carez_desktop.workflows.tag_volumes import tag_volumes
+            from carez_desktop.workflows.tag_studies import tag_studies
 
             report = import_studies(
                 context,
@@ -187,7 +198,7 @@ class LibraryVerbs(QObject):
             )
             for record in records:
                 if record.tags:
-                    tag_volumes(context, volume_ids=(record.volume_id,), add=record.tags)
+                    tag_studies(context, keys=(record.volume_id,), add=record.tags)
             return report
 
         self._submit("Undo", work, self._imported)
@@ -216,9 +227,16 @@ class LibraryVerbs(QObject):
     def _imported(self, report: ImportReport) -> None:
         self._tell(import_text(report), import_lines(report))
 
-    def _rescanned(self, report: Any) -> None:
-        lines = tuple(ReportLine(f.subject, f.text) for f in report.findings)
-        self._tell(f"Looked at every file, {len(lines)} findings", lines)
+    def _rescanned(self, report: RescanReport) -> None:
+        gone = [ReportLine(path, "The file is gone", _BRING_BACK) for path in report.gone]
+        changed = [
+            ReportLine(path, "The file changed since its import", "Import its folder again")
+            for path in report.changed
+        ]
+        parts = [f"{counted(report.found, 'file')} found", f"{len(gone)} gone"]
+        parts += [f"{len(changed)} changed"] if changed else []
+        parts += [f"{report.returned} came back"] if report.returned else []
+        self._tell(", ".join(parts), (*gone, *changed))
 
     def _tell(self, text: str, lines: tuple[ReportLine, ...]) -> None:
         self.done.emit(text, lines)

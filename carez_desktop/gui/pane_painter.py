@@ -72,8 +72,11 @@ class PanePainter:
         if self._is_small or not self._fit_beside(left, right):
             right = right[-1:]
         base = self._height - self._margin - self._metrics.descent()
+        corner = max((self._metrics.horizontalAdvance(words) for words in right), default=0.0)
         for number, words in enumerate(reversed(left)):
-            self._text(self._margin, base - number * line, words)
+            room = self._width - 4 * self._margin - (corner if number < len(right) else 0.0)
+            elided = self._metrics.elidedText(words, Qt.TextElideMode.ElideRight, room)
+            self._text(self._margin, base - number * line, elided)
         for number, words in enumerate(reversed(right)):
             width = self._metrics.horizontalAdvance(words)
             self._text(self._width - self._margin - width, base - number * line, words)
@@ -172,6 +175,8 @@ class PanePainter:
         if focused:
             self._painter.setPen(QPen(self._theme.colour("accent"), 1.0))
             self._painter.drawRect(QRectF(0.5, 0.5, self._width - 1.0, self._height - 1.0))
+        if note.letters is None:
+            return
         self._painter.setPen(QPen(QColor(self._theme.colours[note.plane.value]), 2.0))
         self._painter.drawLine(QPointF(0, 1), QPointF(_CORNER, 1))
         self._painter.drawLine(QPointF(1, 0), QPointF(1, _CORNER))

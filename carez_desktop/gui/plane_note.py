@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from carez_desktop.gui.page_parts import button, words
 from carez_desktop.gui.theme import Theme
@@ -32,7 +32,11 @@ class PlaneNote(QWidget):
         layout.setContentsMargins(12, 12, 12, 12)
         layout.setSpacing(theme.size("space_4"))
         layout.addStretch(1)
-        layout.addWidget(self._text)
+        line = QHBoxLayout()
+        line.addStretch(1)
+        line.addWidget(self._text, 100)
+        line.addStretch(1)
+        layout.addLayout(line)
         if action is not None:
             self.action = button(action[0], action[1])
             layout.addWidget(self.action, 0, Qt.AlignmentFlag.AlignHCenter)

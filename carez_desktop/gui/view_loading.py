@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from carez_desktop.domain.geometry import VolumeGeometry
 from carez_desktop.domain.study import AttributeValue, VolumeRecord
 from carez_desktop.domain.volume import SliceAxis, Volume
 from carez_desktop.gui.job_bridge import JobCall
+from carez_desktop.gui.record_words import is_calibrated, is_positioned
 from carez_desktop.progress import PartProgress, ProgressReporter
 from carez_desktop.workflows.context import WorkflowContext
 from carez_desktop.workspace.layer import Layer
@@ -110,7 +111,8 @@ def _load(
         nonlocal is_told
         if not is_told and record is not None:
             is_told = True
-            partial(preview(record, part[1], stand_in=stand_in))
+            first = preview(record, part[1], stand_in=stand_in)
+            partial(replace(first, is_flat=False) if resampled else first)
 
     if record is not None and record.slices_only and not resampled:
         from carez_desktop.workflows.load_slices import load_slices
@@ -120,14 +122,13 @@ def _load(
         )
         middle = stack.slices[len(stack.slices) // 2]
         return Layer(middle, stack=stack, stand_in=stand_in)
-    choices = {"resample": True} if resampled else {}
     volume = load_volume(
         context,
         volume_id=volume_id,
+        resample=resampled,
         progress=progress,
         cancel=call.cancel,
         partial=first_slice,
-        **choices,
     )
     layer = to_layer(record, volume, stand_in=stand_in)
     if resampled:
@@ -143,19 +144,6 @@ def to_layer(record: VolumeRecord | None, volume: Volume, *, stand_in: bool) -> 
         positioned=record is None or is_positioned(record),
         calibrated=record is None or is_calibrated(record),
     )
-
-
-def is_positioned(record: VolumeRecord) -> bool:
-    """Whether the source says where it lies in the patient."""
-    return bool(record.orientation) or record.source_format != "dicom"
-
-
-def is_calibrated(record: VolumeRecord) -> bool:
-    """Whether the source says how large its pixels are."""
-    if record.slices_only:
-        return True
-    unscaled = any(finding.code == "no_pixel_spacing" for finding in record.findings)
-    return record.spacing_mm is not None and not unscaled
 
 
 def preview(record: VolumeRecord, values: npt.NDArray[Any], *, stand_in: bool) -> FirstSlice:

@@ -279,11 +279,15 @@ def facts(layer: Layer) -> tuple[str, ...]:
     """Describe a volume in lines: kind and units, grid, spacing."""
     volume = layer.volume
     slices, rows, columns = volume.geometry.shape
-    lines = [f"{volume.modality}, {layer.kind_text}, values in {volume.units}"]
+    units = {"rgb": "colours", "arbitrary": "values in arbitrary units"}
+    parts = (volume.modality, layer.kind_text, units.get(volume.units, f"values in {volume.units}"))
+    lines = [", ".join(part for part in parts if part)]
     if layer.stack is not None:
         lines.append(f"{len(layer.stack.slices)} slices of {plane_size_text((1, rows, columns))}")
     elif layer.is_cine:
         lines.append(f"{slices} frames of {plane_size_text((1, rows, columns))}")
+    elif layer.plane_refusal:
+        lines.append(f"{plane_size_text((1, rows, columns))} pixels")
     else:
         lines.append(f"{size_text(volume.geometry.shape)} voxels")
     has_step = not layer.plane_refusal

@@ -1,8 +1,9 @@
 """Run any callable off the calling thread, with progress, cancelling and ordering by lanes.
 
 One lane for the device (`gpu`: cases wait for each other), one with several threads for reading and
-writing (`io`), one for what a person waits for while typing (`quick`: never behind an import). Listeners are plain callables and are called on the job's thread: whoever owns a
-toolkit brings the call to its own thread.
+writing (`io`), one for what a person waits for while typing (`quick`: never behind an import).
+Listeners are plain callables and are called on the job's thread: whoever owns a toolkit brings the
+call to its own thread.
 """
 
 from __future__ import annotations

@@ -23,6 +23,7 @@ SYNTHETIC_BADGE = "SYNTHETIC"
 STAND_IN_BADGE = "SIMULATED"
 _RULER_LENGTHS_MM = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 _RULER_SHARE = 0.3
+_LONGEST_NAME = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +140,10 @@ def value_text(volume: Volume, point_lps: FloatArray) -> str:
     value = float(voxel)
     if volume.padding_value is not None and value == volume.padding_value:
         return "not imaged"
-    return "  ".join((_with_unit(value, volume), *_real_world_texts(value, volume)))
+    found = _real_world_texts(value, volume)
+    plain = _with_unit(value, volume)
+    # A map that changes nothing but the unit tells the unit.
+    return found[0] if found and found[0].startswith(f"{plain} ") else " = ".join((plain, *found))
 
 
 def _with_unit(value: float, volume: Volume) -> str:
@@ -155,7 +159,8 @@ def _real_world_texts(value: float, volume: Volume) -> list[str]:
         unit = mapping.unit.strip()
         if real is None or (real == value and unit in ("", "1", "[hnsf'U]")):
             continue
-        found.append(f"= {real:.4g} {unit} {mapping.name}".rstrip())
+        name = mapping.name if len(mapping.name) <= _LONGEST_NAME else ""
+        found.append(" ".join(part for part in (f"{real:.4g}", unit, name) if part))
     return found
 
 

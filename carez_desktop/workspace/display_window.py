@@ -121,7 +121,7 @@ def source_presets(volume: Volume) -> tuple[WindowPreset, ...]:
         WindowPreset(
             "",
             voi.name or ("File window" if place == 0 else f"File window {place + 1}"),
-            DisplayWindow(voi.center, voi.width, voi.function),
+            DisplayWindow(voi.center, voi.width, _function_for(volume, voi.function)),
         )
         for place, voi in enumerate(volume.windows)
         if voi.width > MINIMUM_WIDTH
@@ -135,6 +135,15 @@ def source_presets(volume: Volume) -> tuple[WindowPreset, ...]:
         if lut.entries.size
     ]
     return (*windows, *tables)
+
+
+def _function_for(volume: Volume, function: VoiFunction) -> VoiFunction:
+    """Return the function of a window; the half values of LINEAR presume whole numbers.
+
+    A float map of 0 to 1 with the window 0.5/1 would turn black and white by PS3.3 C.11.2.1.2.1.
+    """
+    is_whole = volume.array.dtype.kind in "iu"
+    return function if is_whole or function is not VoiFunction.LINEAR else VoiFunction.LINEAR_EXACT
 
 
 def lut_window(lut: VoiLut) -> DisplayWindow:

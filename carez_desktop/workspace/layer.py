@@ -214,4 +214,4 @@ class Layer:
 def describe(volume: Volume) -> str:
     """Name a volume in few words: its series description, else its modality."""
     words = volume.attributes.get("series_description", "").strip()
-    return words or f"{volume.modality} volume"
+    return words or f"{volume.modality} {'image' if volume.is_colour else 'volume'}".strip()

@@ -115,6 +115,8 @@ _BINARIES = {
     "pixel_representation": (0x00280103, "H"),
     "samples_per_pixel": (0x00280002, "H"),
     "ctdi_vol": (0x00189345, "d"),
+    "total_pixel_matrix_columns": (0x00480006, "I"),
+    "total_pixel_matrix_rows": (0x00480007, "I"),
 }
 _IN_GROUPS: dict[int, tuple[str, str]] = {
     0x00189082: ("echo_time", "d"),

@@ -185,8 +185,13 @@ class Crew:
                 self.start_missing(self._living() + 1)
             self._changed.notify_all()
 
-    def dismiss(self) -> None:
-        """End all children; whoever still waits for an answer gets an error."""
+    def dismiss(self, *, wait: bool = True) -> None:
+        """End all children; whoever still waits for an answer gets an error.
+
+        Args:
+            wait: Until the thread that starts them has ended, too; not from a finalizer, which
+                may run in that very thread.
+        """
         with self._changed:
             self._dismissed = True
             gone = [*self._idle, *self._finishing]
@@ -198,4 +203,4 @@ class Crew:
         for child in gone:
             with contextlib.suppress(OSError):
                 child.kill()
-        self._starter.shutdown(wait=True)
+        self._starter.shutdown(wait=wait)

@@ -114,6 +114,11 @@ class Inbox:
         self._bytes += part
         return bool(part)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is left that no message took."""
+        return not self._bytes
+
     def next_message(self) -> dict[str, Any] | None:
         """Return the next whole message, or None.
 

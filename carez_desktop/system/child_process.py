@@ -67,7 +67,7 @@ class ChildPool:
         count = processes or min(_MOST_PROCESSES, usable_processors())
         self._crew = Crew(count, memory_mib, preload)
         self._timeout_s = timeout_s
-        self._end = weakref.finalize(self, self._crew.dismiss)
+        self._end = weakref.finalize(self, self._crew.dismiss, wait=False)
 
     @property
     def processes(self) -> int:
@@ -130,7 +130,8 @@ class ChildPool:
 
     def close(self) -> None:
         """End all children; the pool cannot be used any more."""
-        self._end()
+        self._end.detach()
+        self._crew.dismiss()
 
 
 class _Stream:

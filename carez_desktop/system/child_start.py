@@ -19,6 +19,7 @@ from carez_desktop.system.child_server import BOOT
 from carez_desktop.system.process_limits import child_environment, confine, describe_death
 
 _START_S = 60.0
+_SEND_S = 5.0
 _REAP_S = 5.0
 _HINT = "The file may be damaged; get a new copy from its source"
 
@@ -37,7 +38,7 @@ class Child:
         self._timeout_s = 0.0
         self._inbox = Inbox()
         self.connection, theirs = socket.socketpair()
-        self.connection.settimeout(_REAP_S)
+        self.connection.settimeout(_SEND_S)
         try:
             with theirs:
                 self._process = _spawn(theirs, memory_mib, preload)
@@ -63,6 +64,7 @@ class Child:
             TypeError: It has no JSON form. OSError: The child is gone.
         """
         message = {"call": function, "request": dict(request), "cpu_s": timeout_s + 1}
+        self.connection.settimeout(_SEND_S if self.ready else _START_S)
         send_message(self.connection, message)
         self._timeout_s = timeout_s
         if self.ready:
@@ -83,6 +85,8 @@ class Child:
             if message is not None and not self.ready:
                 self._greet(message)
                 message = self._inbox.next_message()
+            if message is not None and not self._inbox.is_empty:
+                raise MessageError("more than one answer")
         except MessageError as error:
             raise ChildCrashError(f"The process that read it gave {error}", hint=_HINT) from error
         if message is None and not alive:

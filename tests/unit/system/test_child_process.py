@@ -120,6 +120,7 @@ def test_a_child_cannot_write_a_file_or_reach_the_network(pool: ChildPool, tmp_p
         b"\x05\x00\x00\x00\x00{{{{{",
         b"\x02\x00\x00\x00\x01{}",  # says that a descriptor comes along
         b"\x02\x00\x00\x00\x00[]",
+        b"\x02\x00\x00\x00\x00{}" * 2,  # two answers to one request
         (100_000).to_bytes(4, "little") + b"\x00" + b"[" * 100_000,
     ],
 )
@@ -220,6 +221,30 @@ def test_three_threads_share_two_children(pool: ChildPool) -> None:
     assert len(ends) == 3
     first, last = min(ends.values()) - start, max(ends.values()) - start
     assert first > 0.3 * last  # nobody was served first and the others afterwards
+
+
+def test_who_has_no_child_comes_before_who_has_one(pool: ChildPool) -> None:
+    done = 0
+    begun = threading.Event()
+
+    def long_work() -> None:
+        nonlocal done
+        for _ in pool.stream(
+            f"{HERE}:sleep", [{"seconds": 0.02 + 0.007 * (i % 3)} for i in range(60)]
+        ):
+            done += 1
+            begun.set()
+
+    thread = threading.Thread(target=long_work)
+    thread.start()
+    begun.wait(10)
+    for _ in range(5):
+        before = done
+        pool.run(f"{HERE}:echo", {})
+        assert done <= before + 4
+    assert done < 60
+    thread.join(30)
+    assert done == 60
 
 
 def test_a_child_killed_while_idle_is_replaced_unseen() -> None:

@@ -61,6 +61,8 @@ def test_a_region_may_be_empty_but_not_outside(pool: ChildPool) -> None:
 
 def test_a_child_cannot_take_the_memory_away(pool: ChildPool) -> None:
     shared = SharedArray.allocate((4, 4096), "u1")
+    with pytest.raises(PermissionError):
+        os.ftruncate(shared.descriptor, 0)
     with pytest.raises(ChildCrashError, match="PermissionError"):
         pool.run(f"{HERE}:shrink", {"region": shared.region(0, 4)})
     shared.array[...] = 7  # a shrunk mapping would end this process with SIGBUS

@@ -131,7 +131,10 @@ class _MacroReader:
         """Return the facts of all macros in an item; places have names that begin with `*`."""
         found: dict[str, Any] = {}
         for tag, raw in item.values.items():
-            if tag in _LEFT_OUT or not (self._with_attributes or tag in _PLACE_MACROS):
+            private = bool(tag >> 16 & 1)  # Philips keeps a position of its own in (2005,140F)
+            if private or tag in _LEFT_OUT:
+                continue
+            if not (self._with_attributes or tag in _PLACE_MACROS):
                 continue
             facts = self._seen.get((tag, raw))
             if facts is None:

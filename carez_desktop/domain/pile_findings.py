@@ -12,6 +12,7 @@ from carez_desktop.domain.series_splitting import Pile
 from carez_desktop.domain.study import InstanceHeader
 
 _NAMED = 3
+_TOMOGRAPHY = ("CT", "MR", "PT")
 
 
 def pile_findings(volume_id: str, pile: Pile) -> list[Finding]:
@@ -22,8 +23,7 @@ def pile_findings(volume_id: str, pile: Pile) -> list[Finding]:
     if order:
         said.append((Severity.INFO, "reordered_slices", order))
     if is_cine(first):
-        text = f"{counted(first.number_of_frames, 'moment')} of one view, in order of time"
-        said.append((Severity.INFO, "cine", text))
+        said.append(_cine_text(first))
     if is_whole_slide(first):
         said.append((Severity.INFO, "whole_slide", _tiles_text(first)))
     return [Finding(severity, code, volume_id, text) for severity, code, text in said]
@@ -91,6 +91,14 @@ def _dropped_text(dropped: Sequence[InstanceHeader]) -> str:
         f"{len(dropped)} {what} the place of another slice and {were} left out, at"
         f" {', '.join(places)}{more} mm"
     )
+
+
+def _cine_text(header: InstanceHeader) -> tuple[Severity, str, str]:
+    frames = header.number_of_frames
+    if header.modality in _TOMOGRAPHY:
+        text = f"{counted(frames, 'frame')} whose places are not stated, in the order of the file"
+        return (Severity.WARNING, "no_position", text)
+    return (Severity.INFO, "cine", f"{counted(frames, 'moment')} of one view, in order of time")
 
 
 def _tiles_text(header: InstanceHeader) -> str:

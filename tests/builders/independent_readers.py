@@ -20,8 +20,8 @@ import numpy as np
 import numpy.typing as npt
 import pydicom
 import SimpleITK as sitk  # noqa: N813 - its own convention
+from highdicom import Image, get_volume_from_series
 from highdicom import Volume as HighdicomVolume
-from highdicom import get_volume_from_series, imread
 
 from carez_desktop.domain.study import VolumeRecord
 from carez_desktop.domain.volume import Volume
@@ -117,14 +117,26 @@ def read_with_dcm2niix(files: Sequence[str], *, corrected: bool = False) -> list
         folder.mkdir()
         out.mkdir()
         for number, file in enumerate(dict.fromkeys(files)):
-            shutil.copyfile(file, folder / f"{number:05d}.dcm")
-        command = ["dcm2niix", "-z", "n", "-b", "n", "-f", "%s_%p_%e", "-o", str(out), str(folder)]
+            _copy_uncompressed(Path(file), folder / f"{number:05d}.dcm")
+        command = ["dcm2niix", "-z", "n", "-b", "n", "-p", "n", "-f", "%s_%p_%e", "-o", str(out), str(folder)]
         subprocess.run(command, capture_output=True, timeout=120, check=False, env={**os.environ})
         readings = []
         for path in sorted(out.glob("*.nii")):
             if ("_Tilt" in path.name or "_Eq" in path.name) is corrected:
                 readings.extend(read_with_nibabel(path))
     return readings
+
+
+def _copy_uncompressed(source: Path, target: Path) -> None:
+    """Copy a file; decode it with pydicom if Debian's dcm2niix cannot (JPEG-LS, JPEG 2000)."""
+    data_set = pydicom.dcmread(source, stop_before_pixels=True, force=True)
+    syntax = data_set.file_meta.get("TransferSyntaxUID") if "file_meta" in dir(data_set) else None
+    if syntax is None or not syntax.is_compressed or syntax.is_deflated:
+        shutil.copyfile(source, target)
+        return
+    data_set = pydicom.dcmread(source)
+    data_set.decompress(generate_instance_uid=False)
+    data_set.save_as(target)
 
 
 def read_with_nibabel(path: Path) -> list[Reading]:
@@ -141,10 +153,13 @@ def read_with_nibabel(path: Path) -> list[Reading]:
 def read_with_highdicom(record: VolumeRecord) -> Reading:
     """Read the files of a record as highdicom's volume."""
     files = list(dict.fromkeys(record.paths))
+    data_sets = [pydicom.dcmread(file) for file in files]
+    for data_set in data_sets:  # it wants a Frame of Reference, which some series lack
+        data_set.setdefault("FrameOfReferenceUID", "1.2.3")
     if len(files) == 1 and len(record.paths) > 1:
-        volume: HighdicomVolume = imread(files[0]).get_volume()
+        volume: HighdicomVolume = Image.from_dataset(data_sets[0]).get_volume()
     else:
-        volume = get_volume_from_series([pydicom.dcmread(file) for file in files])
+        volume = get_volume_from_series(data_sets)
     return Reading(volume.array, np.asarray(volume.affine))
 
 

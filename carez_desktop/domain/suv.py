@@ -119,7 +119,7 @@ def _becquerel_factor(
     if str(facts.get("decay_correction", "")).upper() == "ADMIN":
         return weight * 1000.0 / dose
     decay = _decay_seconds(facts, half_life, earliest, notes)
-    return weight * 1000.0 / (dose * 2.0 ** (-decay / half_life))
+    return weight * 1000.0 / (dose * math.exp2(-decay / half_life))
 
 
 def _correction_problems(facts: Mapping[str, AttributeValue], notes: dict[str, None]) -> list[str]:

@@ -25,14 +25,8 @@ from carez_desktop.errors import UnreadableFileError
 
 _JPEG_FRAMES = frozenset((*range(0xC0, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xCC), 0xF7))
 _RLE_HEADER = 64
-SECOND_DECODERS = {
-    "jpeg": "GDCM (pydicom)",
-    "jpeg_lossless": "GDCM (pydicom)",
-    "jpeg_2000": "OpenJPEG (pylibjpeg-openjpeg), GDCM (pydicom)",
-    "rle": "pylibjpeg-rle, pydicom",
-}
-"""Who is asked where imagecodecs gives up."""
-
+_LOSSLESS_HTJ2K = frozenset(("1.2.840.10008.1.2.4.201", "1.2.840.10008.1.2.4.202"))
+_LOSSY_HTJ2K = "1.2.840.10008.1.2.4.203"
 _HINT = "Export the series uncompressed or in JPEG 2000"
 
 
@@ -62,7 +56,7 @@ def decode_stream(
     try:
         decoded = decode(stream, layout)
     except (RuntimeError, ValueError, TypeError, MemoryError, zlib.error) as first:
-        decoded = _decode_with_pydicom(stream, transfer_syntax_uid, layout, subject, first)
+        decoded = _decode_again(stream, transfer_syntax_uid, layout, subject, first)
     if decoded.shape != layout.shape:
         raise _damaged(subject, f"its pixels decode to {decoded.shape}")
     cell = layout.dtype.newbyteorder("=")
@@ -150,6 +144,32 @@ def _inflate_frame(stream: bytes, layout: PixelLayout) -> StoredArray:
     return np.asarray(unpack_frame(data, layout))
 
 
+_LIBRARIES = {
+    "raw": ("numpy", ""),
+    "deflated": ("zlib", ""),
+    "deflated_frame": ("zlib", ""),
+    "rle": ("imagecodecs (PackBits)", "pydicom"),
+    "jpeg": ("imagecodecs (libjpeg-turbo)", "GDCM, Pillow"),
+    "jpeg_lossless": ("imagecodecs (libjpeg-turbo)", "GDCM"),
+    "jpeg_ls": ("imagecodecs (CharLS)", ""),
+    "jpeg_2000": ("imagecodecs (OpenJPEG)", "GDCM, Pillow"),
+}
+
+
+def first_decoder(uid: str) -> str:
+    """Name the library that decodes a transfer syntax; "" for one that is not read."""
+    return _LIBRARIES.get(syntax_codec(uid), ("", ""))[0]
+
+
+def second_decoder(uid: str) -> str:
+    """Name who is asked where the first gives up; "" where nobody is."""
+    if uid in _LOSSLESS_HTJ2K:
+        return "imagecodecs (OpenJPH)"
+    if uid == _LOSSY_HTJ2K:
+        return ""  # OpenJPH wraps values that a lossy stream takes past the range
+    return _LIBRARIES.get(syntax_codec(uid), ("", ""))[1]
+
+
 _DECODERS: dict[str, Callable[[bytes, PixelLayout], StoredArray]] = {
     "rle": _decode_rle,
     "jpeg": _decode_jpeg,
@@ -160,15 +180,29 @@ _DECODERS: dict[str, Callable[[bytes, PixelLayout], StoredArray]] = {
 }
 
 
-def _decode_with_pydicom(
+def _decode_again(
     stream: bytes, uid: str, layout: PixelLayout, subject: str, first: Exception
 ) -> StoredArray:
-    """Try the decoders that pydicom knows after imagecodecs gave up.
+    """Ask the second decoder after imagecodecs gave up.
 
-    Not for JPEG-LS: there pydicom asks the same library (CharLS) again.
+    JPEG-LS and deflated frames have none: pydicom would ask the same library again.
     """
-    if syntax_codec(uid) not in SECOND_DECODERS:
+    codec = syntax_codec(uid)
+    if second_decoder(uid) == "":
         raise _does_not_decode(uid, subject, first) from first
+    try:
+        if uid in _LOSSLESS_HTJ2K:
+            return np.asarray(imagecodecs.htj2k_decode(stream))
+        raw = layout.samples == 1 or codec != "jpeg"
+        decoder = get_decoder(UID(uid))
+        options = _pydicom_options(layout)
+        decoded, _ = decoder.as_array(encapsulate([stream]), raw=raw, index=0, **options)
+    except (RuntimeError, ValueError, TypeError, NotImplementedError, MemoryError, UserWarning):
+        raise _does_not_decode(uid, subject, first) from first
+    return np.asarray(decoded)
+
+
+def _pydicom_options(layout: PixelLayout) -> dict[str, Any]:
     options: dict[str, Any] = {
         "rows": layout.rows,
         "columns": layout.columns,
@@ -182,13 +216,7 @@ def _decode_with_pydicom(
     }
     if layout.samples == 3:
         options["planar_configuration"] = int(layout.planar)
-    try:
-        decoder = get_decoder(UID(uid))
-        raw = layout.samples == 1 or syntax_codec(uid) != "jpeg"
-        decoded, _ = decoder.as_array(encapsulate([stream]), raw=raw, index=0, **options)
-    except (RuntimeError, ValueError, TypeError, NotImplementedError, MemoryError, UserWarning):
-        raise _does_not_decode(uid, subject, first) from first
-    return np.asarray(decoded)
+    return options
 
 
 def _does_not_decode(uid: str, subject: str, first: Exception) -> UnreadableFileError:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, BinaryIO
 
 from carez_desktop.dicom.frame_location import read_fragments
 from carez_desktop.dicom.frame_values import FrameTransform, put_native_frame, put_stream
+from carez_desktop.dicom.header_reader import open_regular
 from carez_desktop.dicom.modality_values import DoesNotFitError
 from carez_desktop.errors import UnreadableFileError
 from carez_desktop.system.shared_array import open_region
@@ -59,7 +59,7 @@ def decode_frames(request: Mapping[str, Any]) -> list[bool]:
 
 def _open(path: str) -> BinaryIO:
     try:
-        return Path(path).open("rb", buffering=0)
+        return open(path, "rb", buffering=0, opener=open_regular)
     except OSError as error:
         raise UnreadableFileError(
             f"The file cannot be read: {error.strerror or error}",

@@ -16,7 +16,7 @@ from carez_desktop.dicom.frame_location import (
     locate_native,
 )
 from carez_desktop.dicom.frame_values import FrameTransform
-from carez_desktop.dicom.header_reader import DicomHeader, read_open_header
+from carez_desktop.dicom.header_reader import DicomHeader, open_regular, read_open_header
 from carez_desktop.dicom.instance_header import PLACE_TAGS, WANTED_TAGS, frame_headers
 from carez_desktop.dicom.modality_values import Rescale, read_modality_lut
 from carez_desktop.dicom.overlays import OVERLAY_TAGS
@@ -189,7 +189,7 @@ class RecordFiles:
 
 def _open_file(path: str) -> BinaryIO:
     try:
-        return Path(path).open("rb", buffering=0)
+        return open(path, "rb", buffering=0, opener=open_regular)
     except OSError as error:
         raise _unreadable(path, error) from error
 

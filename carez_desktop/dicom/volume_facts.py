@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 from carez_desktop.dicom.display_values import (
@@ -91,19 +92,27 @@ def frame_times(record: VolumeRecord, loaded: LoadedSlices) -> tuple[float, ...]
     count = len(loaded.sources)
     if record.slice_axis is not SliceAxis.TIME or not 1 < count <= _MOST_TIMES:
         return ()
-    facts = loaded.sources[0].instance.attributes or record.attributes
-    facts = loaded.sources[loaded.reference].instance.attributes or facts
-    listed = str(facts.get("frame_times", ""))
-    if listed:
-        times = tuple(float(part) for part in listed.split("\\"))
-        if len(times) >= count:
-            return times[:count]
+    facts = loaded.sources[loaded.reference].instance.attributes or record.attributes
+    listed = _moments(str(facts.get("frame_times", "")))
+    if len(listed) >= count:
+        return listed[:count]
     step = _number(facts.get("frame_time"))
     for rate_name in ("recommended_display_frame_rate", "cine_rate"):
         rate = _number(facts.get(rate_name))
         if not step and rate and rate > 0:
             step = 1000.0 / rate
     return tuple(index * step for index in range(count)) if step and step > 0 else ()
+
+
+def _moments(text: str) -> tuple[float, ...]:
+    """Read the starts that a header lists; empty where one is no moment after the one before."""
+    try:
+        times = tuple(float(part) for part in text.split("\\")) if text else ()
+    except ValueError:
+        return ()
+    ends = (*times[1:], math.inf)
+    rising = all(start < end for start, end in zip(times, ends, strict=True))
+    return times if times and rising and math.isfinite(times[0]) else ()
 
 
 def _findings(record: VolumeRecord, loaded: LoadedSlices) -> list[Finding]:

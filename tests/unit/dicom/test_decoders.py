@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
+import struct
+import zlib
+from pathlib import Path
+
 import imagecodecs
 import numpy as np
 import pytest
@@ -83,3 +88,89 @@ def test_rubbish_is_a_clear_error(uid: str) -> None:
 def test_unread_encoding_is_named() -> None:
     with pytest.raises(UnreadableFileError, match="MPEG-2 video, main level"):
         decode_stream(b"", "1.2.840.10008.1.2.4.100", PixelLayout(8, 8, 8, 8, 7, False), "f")
+
+
+def test_page_of_transfer_syntaxes_is_current() -> None:
+    root = Path(__file__).resolve().parents[3]
+    name = root / "packaging" / "syntax_table.py"
+    spec = importlib.util.spec_from_file_location("syntax_table", name)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    page = (root / "docs" / "reference" / "transfer-syntaxes.md").read_text(encoding="utf-8")
+    assert page == module.syntax_table()
+
+
+@pytest.mark.parametrize(
+    ("encoding", "header"),
+    [
+        ({"colorspace": "RGB", "outcolorspace": "YCBCR"}, "RGB"),
+        ({"colorspace": "RGB", "outcolorspace": "YCBCR"}, "YBR_FULL_422"),
+        ({"colorspace": "RGB", "outcolorspace": "RGB"}, "YBR_FULL_422"),
+        ({"colorspace": "RGB", "outcolorspace": "RGB"}, "RGB"),
+    ],
+)
+def test_jpeg_says_itself_which_colours_it_holds(encoding: dict[str, str], header: str) -> None:
+    colours = np.empty((16, 16, 3), np.uint8)
+    colours[...] = (200, 30, 60)
+    stream = bytes(imagecodecs.jpeg8_encode(colours, level=98, **encoding))
+    layout = PixelLayout(16, 16, 8, 8, 7, False, samples=3, photometric=header)
+    decoded = decode_stream(stream, "1.2.840.10008.1.2.4.50", layout, "f")
+    assert np.abs(decoded.astype(int) - colours).max() <= 2
+
+
+def without_marks(stream: bytes) -> bytes:
+    """A JPEG stream without its JFIF and Adobe segments."""
+    out, position = stream[:2], 2
+    while stream[position + 1] != 0xDA:
+        length = int.from_bytes(stream[position + 2 : position + 4], "big")
+        if stream[position + 1] not in (0xE0, 0xEE):
+            out += stream[position : position + 2 + length]
+        position += 2 + length
+    return out + stream[position:]
+
+
+@pytest.mark.parametrize("header", ["RGB", "YBR_FULL_422", "YBR_FULL"])
+def test_header_counts_where_the_stream_is_silent(header: str) -> None:
+    colours = np.empty((16, 16, 3), np.uint8)
+    colours[...] = (200, 30, 60)
+    kept = "RGB" if header == "RGB" else "YCBCR"
+    full = imagecodecs.jpeg8_encode(colours, level=98, colorspace="RGB", outcolorspace=kept)
+    stream = without_marks(bytes(full))
+    if header == "RGB":
+        place = stream.index(b"\xff\xc0")
+        names = bytearray(stream)
+        names[place + 10], names[place + 13], names[place + 16] = 1, 2, 3
+        for offset in (5, 7, 9):
+            scan = stream.index(b"\xff\xda")
+            names[scan + offset] = offset // 2 - 1
+        stream = bytes(names)
+    layout = PixelLayout(16, 16, 8, 8, 7, False, samples=3, photometric=header)
+    decoded = decode_stream(stream, "1.2.840.10008.1.2.4.50", layout, "f")
+    assert np.abs(decoded.astype(int) - colours).max() <= 2
+
+
+def test_one_bit_rle_says_why_it_is_not_read() -> None:
+    layout = PixelLayout(8, 8, 1, 1, 0, signed=False)
+    with pytest.raises(UnreadableFileError, match="whole bytes only"):
+        decode_stream(b"\0" * 80, RLE, layout, "f")
+
+
+def test_deflated_frame_never_grows_beyond_its_size() -> None:
+    deflater = zlib.compressobj(9, zlib.DEFLATED, -15)
+    bomb = deflater.compress(bytes(64 << 20)) + deflater.flush()
+    layout = PixelLayout(8, 8, 16, 16, 15, signed=False)
+    decoded = decode_stream(bomb, "1.2.840.10008.1.2.8.1", layout, "f")
+    assert decoded.shape == (8, 8)
+
+
+def test_rle_of_32_bits_comes_back() -> None:
+    array = np.random.default_rng(2).integers(0, 1 << 32, (6, 8), dtype=np.uint64).astype("<u4")
+    planes = array.view(np.uint8).reshape(-1, 4)[:, ::-1].T
+    segments = [bytes(imagecodecs.packbits_encode(plane.tobytes())) for plane in planes]
+    starts = np.cumsum([64, *[len(part) for part in segments]])[:4]
+    header = struct.pack("<16I", 4, *(int(start) for start in starts), *[0] * 11)
+    layout = PixelLayout(6, 8, 32, 32, 31, signed=False)
+    decoded = decode_stream(header + b"".join(segments), RLE, layout, "f")
+    assert np.array_equal(decoded, array)

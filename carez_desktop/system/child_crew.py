@@ -93,8 +93,6 @@ class Crew:
         """
         turn = object()
         with self._changed:
-            if self._waiting and not may_wait:
-                return None
             self._waiting.append(turn)
             try:
                 while True:

@@ -114,13 +114,11 @@ class Inbox:
         self._bytes += part
         return bool(part)
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing is left that no message took."""
-        return not self._bytes
-
-    def next_message(self) -> dict[str, Any] | None:
+    def next_message(self, *, alone: bool) -> dict[str, Any] | None:
         """Return the next whole message, or None.
+
+        Args:
+            alone: Whether nothing may follow it: one request has one answer.
 
         Raises:
             MessageError: What came is no message, or a larger one than any answer.
@@ -135,6 +133,8 @@ class Inbox:
             return None
         body = bytes(self._bytes[_HEADER.size : end])
         del self._bytes[:end]
+        if alone and self._bytes:
+            raise MessageError("more than one answer")
         try:
             message = json.loads(body)
         except (ValueError, RecursionError, MemoryError) as error:

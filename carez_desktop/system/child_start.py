@@ -81,12 +81,10 @@ class Child:
         """
         alive = self._inbox.receive(self.connection)
         try:
-            message = self._inbox.next_message()
+            message = self._inbox.next_message(alone=self.ready)
             if message is not None and not self.ready:
                 self._greet(message)
-                message = self._inbox.next_message()
-            if message is not None and not self._inbox.is_empty:
-                raise MessageError("more than one answer")
+                message = self._inbox.next_message(alone=True)
         except MessageError as error:
             raise ChildCrashError(f"The process that read it gave {error}", hint=_HINT) from error
         if message is None and not alive:

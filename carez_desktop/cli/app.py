@@ -21,6 +21,7 @@ from carez_desktop.cli import (
     cohort_commands,
     evaluation_commands,
     generation_commands,
+    library_commands,
     study_commands,
 )
 from carez_desktop.cli.console import CliState, show_error
@@ -36,6 +37,7 @@ app = typer.Typer(
     "Research use only; nothing leaves this machine.",
 )
 study_commands.register(app)
+library_commands.register(app)
 cohort_commands.register(app)
 generation_commands.register(app)
 evaluation_commands.register(app)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import time
 import unicodedata
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from carez_desktop.workflows.context import WorkflowContext
 
+_SURROGATES = re.compile("[\ud800-\udfff]")
 _REPORT_SECONDS = 0.1
 _LINE_SECONDS = 2.0
 _SAID_ONE_BY_ONE = 5
@@ -46,7 +48,11 @@ class CliState:
     def emit(self, document: Any, show: Callable[[], None]) -> None:
         """Print the JSON document, or call `show` to print text."""
         if self.as_json:
-            sys.stdout.write(json.dumps(to_plain(document), indent=2, ensure_ascii=False) + "\n")
+            text = json.dumps(to_plain(document), indent=2, ensure_ascii=False)
+            if not text.isascii():
+                # Names of files that are no UTF-8 come as lone surrogates: escaped, as JSON may.
+                text = _SURROGATES.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+            sys.stdout.write(text + "\n")
             sys.stdout.flush()
         else:
             show()
@@ -63,10 +69,11 @@ def state_of(context: typer.Context) -> CliState:
 def shown(text: str) -> str:
     """Return a text with `?` for control characters: headers of files may try to steer a terminal.
 
-    Line breaks and tabs stay.
+    Also for bytes of a file name that are no text. Line breaks and tabs stay.
     """
     return "".join(
-        "?" if unicodedata.category(sign) == "Cc" and sign not in "\n\t" else sign for sign in text
+        "?" if unicodedata.category(sign) in ("Cc", "Cs") and sign not in "\n\t" else sign
+        for sign in text
     )
 
 

@@ -17,7 +17,7 @@ from carez_desktop.cli.console import (
     table,
 )
 from carez_desktop.domain.finding import counted
-from carez_desktop.domain.study import ImportReport, VolumeRecord
+from carez_desktop.domain.study import FileCounts, ImportReport, VolumeRecord
 from carez_desktop.errors import UnreadableFileError
 
 
@@ -30,21 +30,39 @@ def register(app: typer.Typer) -> None:
 
 def import_command(
     context: typer.Context,
-    paths: Annotated[list[Path], typer.Argument(help="Folders or files: DICOM, NIfTI, NRRD.")],
+    paths: Annotated[
+        list[Path],
+        typer.Argument(help="Folders, files (DICOM, NIfTI, NRRD), ZIP archives, a DICOMDIR."),
+    ],
+    copy: Annotated[
+        bool, typer.Option("--copy", help="Keep copies in the home folder, not in place.")
+    ] = False,
+    reread: Annotated[
+        bool, typer.Option("--reread", help="Open known files too, also if unchanged.")
+    ] = False,
 ) -> None:
-    """Import studies into the library, in place: the source is read, never written."""
+    """Import studies into the library; the source is read, never written.
+
+    Files that are known and unchanged are not opened again.
+    """
     state = state_of(context)
     from carez_desktop.workflows.import_studies import import_studies
 
     with progress_on_stderr() as progress:
         report = import_studies(
-            state.open_context(), paths=tuple(paths), progress=progress, cancel=state.cancel
+            state.open_context(),
+            paths=tuple(paths),
+            copy=copy,
+            reread=reread,
+            progress=progress,
+            cancel=state.cancel,
         )
     document = {
         "studies": report.studies,
         "series": [volume_document(record) for record in report.series],
         "unreadable": report.unreadable,
         "findings": report.findings,
+        "files": report.files,
         "seconds": report.seconds,
     }
     refused = _nothing_but_unreadable(report)
@@ -82,11 +100,17 @@ def _show_import(report: ImportReport) -> None:
         if record.refusal:
             note(f"not a volume: {record.volume_id}: {record.refusal}")
     if not report.series and not report.unreadable:
-        note("No images were found there. What is read: DICOM, NIfTI and NRRD files, and folders.")
+        note("No images were found there. What is read: DICOM, NIfTI, NRRD, ZIP and folders.")
     say(
         f"{counted(report.studies, 'study', 'studies')}, {counted(len(report.series), 'volume')}, "
         f"{counted(len(report.unreadable), 'unreadable file')} in {report.seconds:.1f} s"
     )
+    files = report.files
+    if files != FileCounts(new=files.new):
+        say(
+            f"Files: {files.new} new, {files.unchanged} unchanged, {files.changed} changed, "
+            f"{files.moved} moved, {files.gone} gone, {files.returned} there again"
+        )
 
 
 def volume_document(record: VolumeRecord) -> dict[str, Any]:
@@ -103,24 +127,32 @@ def volume_document(record: VolumeRecord) -> dict[str, Any]:
         "orientation": record.orientation,
         "kind": record.kind,
         "refusal": record.refusal,
+        "slices_only": record.slices_only,
+        "slice_axis": record.slice_axis,
+        "samples": record.samples,
         "split_reason": record.split_reason,
         "set_id": record.set_id,
         "set_index": record.set_index,
         "findings": record.findings,
         "objects": record.objects,
         "labels": record.labels,
+        "tags": record.tags,
     }
 
 
 def series_command(
     context: typer.Context,
-    search: Annotated[str, typer.Option(help="Words to find in any field.")] = "",
+    search: Annotated[
+        str, typer.Option(help="Words to find in any field; or modality:ct, date:2024, tag:x.")
+    ] = "",
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many.")] = None,
+    offset: Annotated[int, typer.Option(min=0, help="Skip so many first: the next page.")] = 0,
 ) -> None:
     """List the volumes of the library."""
     state = state_of(context)
     from carez_desktop.workflows.list_volumes import list_volumes
 
-    records = list_volumes(state.open_context(), search=search)
+    records = list_volumes(state.open_context(), search=search, limit=limit, offset=offset)
     state.emit(
         [volume_document(record) for record in records], lambda: _show_volumes(records, search)
     )

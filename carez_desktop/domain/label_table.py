@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 from carez_desktop.domain.cohort import SPLITS, CohortMember
 from carez_desktop.domain.study import VolumeRecord
@@ -12,6 +13,12 @@ from carez_desktop.errors import InputError
 
 KEYS = ("volume_id", "series_instance_uid", "study_instance_uid", "patient_id")
 SPLIT_COLUMN = "split"
+RESERVED = frozenset(
+    {*(item.name for item in fields(VolumeRecord)), "tag", "slices", "rows", "columns", "stratum"}
+) - {*KEYS}
+"""Names that would be mistaken for what a volume is; no label may have them."""
+
+_NAME = re.compile(r"^[^\W\d][\w .-]{0,63}$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +92,11 @@ def build_label_table(rows: Sequence[Mapping[str, str]], subject: str) -> LabelT
         subject: The file, for the error.
 
     Raises:
-        InputError: No key column, a key twice with different labels, an unknown split.
+        InputError: No key column, a key twice with different labels (naming both lines), an
+            unknown split, a column that cannot be a label.
     """
     columns = {column for row in rows for column in row}
+    _check_columns(columns, subject)
     key = next((name for name in KEYS if name in columns), "")
     if not key:
         raise InputError(
@@ -97,6 +106,7 @@ def build_label_table(rows: Sequence[Mapping[str, str]], subject: str) -> LabelT
         )
     labels: dict[str, dict[str, str]] = {}
     splits: dict[str, str] = {}
+    lines: dict[str, int] = {}
     for number, row in enumerate(rows, start=2):
         name = (row.get(key) or "").strip()
         if not name:
@@ -109,10 +119,29 @@ def build_label_table(rows: Sequence[Mapping[str, str]], subject: str) -> LabelT
             raise InputError(
                 f"{split} is no split", subject=where, hint=f"Write one of {', '.join(SPLITS)}"
             )
+        earlier = lines.setdefault(name, number)
         if labels.setdefault(name, found) != found or splits.get(name, split) != split:
             raise InputError(
-                f"One {key} has two different rows", subject=where, hint="Keep one of them"
+                f"One {key} has two different rows",
+                subject=f"{subject}, lines {earlier} and {number}",
+                hint="Keep one of them",
             )
         if split:
             splits[name] = split
     return LabelTable(key, labels, splits)
+
+
+def _check_columns(columns: set[str], subject: str) -> None:
+    for column in sorted(columns - {*KEYS, SPLIT_COLUMN}):
+        if column.lower() in RESERVED:
+            raise InputError(
+                f"No label may be called {column}: volumes have something of that name",
+                subject=f"{subject}, column {column}",
+                hint="Give the column another name, such as " + f"{column}_outcome",
+            )
+        if not _NAME.match(column):
+            raise InputError(
+                f"{column[:40]!r} cannot be the name of a label",
+                subject=subject,
+                hint="Begin with a letter; use letters, digits, space, dot, underscore, hyphen",
+            )

@@ -17,7 +17,7 @@ FIELDS = (
 
 _DESCRIPTIONS = ("series_description", "study_description", "protocol_name")
 _OTHERS = ("accession_number", "station_name", "institution_name", "study_id")
-_UID = re.compile(r"^\d+(\.\d+){2,}\.?(:\d+)?$")
+_UID = re.compile(r"^\d+\.\d+(\.|(\.\d+)+\.?)(:\d+)?$")
 _DATE = re.compile(r"\d{8}")
 
 

@@ -7,7 +7,7 @@ from what was read of the files; they are not read twice.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,6 +34,7 @@ class FoundFiles:
         unreadable: Files that could not be read, volume files too.
         known: What the library was asked.
         folders: The folders that were given.
+        copied: Files of which the scan names managed copies.
     """
 
     scan: ScanResult
@@ -41,6 +42,7 @@ class FoundFiles:
     unreadable: tuple[UnreadableFile, ...]
     known: KnownFiles
     folders: tuple[str, ...]
+    copied: Collection[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,11 @@ def stage_import(
     files, copies, moved_files = _stage_volume_files(library, found)
     series += files.series
     forget = {*replaced, *moved_files, *_taken_over(found)}
-    gone = found.known.gone_below(found.folders)
+    gone = {
+        number
+        for number, path in found.known.gone_below(found.folders).items()
+        if path not in forget and not os.path.exists(path)  # noqa: PTH110 - many
+    }
     change = ImportChange(
         series=tuple(series),
         files=(
@@ -94,7 +100,7 @@ def stage_import(
         objects=found.scan.objects,
         unreadable=found.unreadable,
         forget=tuple(sorted(forget)),
-        gone=tuple(sorted(number for number, path in gone.items() if path not in forget)),
+        gone=tuple(sorted(gone)),
         returned=tuple(sorted(found.known.returned)),
         revision=revision,
         when=context.clock().isoformat(timespec="seconds"),
@@ -142,16 +148,23 @@ def _stage_images(
     before = _known_records(library, keys)
     unreadable = {file.path for file in (*found.unreadable, *library.unreadable_files())}
     judge = _judge(context, [h for headers in merged.values() for h in headers], stand_in=stand_in)
-    changes = []
-    for key in keys:
-        headers = merged.get(key, ())
-        if not headers:
-            if _is_given_up(before.get(key, ()), found, unreadable):
-                changes.append(SeriesChange(key, ()))
-            continue
-        records = _named(stacked[key], before.get(key, ()), headers, known.get(key, ()))
-        records = _with_lost(library, records, found)
-        changes.append(SeriesChange(key, judge(records, before.get(key, ()), headers), headers))
+    named = [
+        record
+        for key, headers in merged.items()
+        for record in _named(stacked[key], before.get(key, ()), headers, known.get(key, ()))
+    ]
+    noted: dict[str, list[VolumeRecord]] = {}
+    for record in _with_lost(library, named, found):
+        noted.setdefault(record.series_instance_uid, []).append(record)
+    changes = [
+        SeriesChange(key, judge(noted[key], before.get(key, ()), headers), headers)
+        for key, headers in merged.items()
+    ]
+    changes += [
+        SeriesChange(key, ())
+        for key in keys
+        if key not in merged and _is_given_up(before.get(key, ()), found, unreadable)
+    ]
     return changes, replaced
 
 
@@ -166,7 +179,7 @@ def _merge(
 
     met = found.known
     merged: dict[str, tuple[InstanceHeader, ...]] = {}
-    replaced: list[str] = []
+    replaced: list[str] = [*found.copied]
     for key in keys:
         before = known.get(key, ())
         absent = {
@@ -174,7 +187,8 @@ def _merge(
             for path in {header.path for header in before}
             if path not in met.fresh and not os.path.exists(path)  # noqa: PTH110 - many
         }
-        result = merge_headers(before, fresh.get(key, ()), dropped=met.changed, absent=absent)
+        dropped = {*met.changed, *found.copied}
+        result = merge_headers(before, fresh.get(key, ()), dropped=dropped, absent=absent)
         if result.headers:
             merged[key] = result.headers
         replaced += result.replaced
@@ -201,14 +215,19 @@ def _with_lost(
     library: StudyLibrary, records: Sequence[VolumeRecord], found: FoundFiles
 ) -> tuple[VolumeRecord, ...]:
     """Say at volumes which of their series' files could not be read."""
-    try:
-        from carez_desktop.domain.lost_files import note_lost_files
-    except ImportError:
-        return tuple(records)
+    from carez_desktop.domain.lost_files import note_lost_files
+    from carez_desktop.library.volume_queries import volumes_of
+
     readable = {header.path for header in found.scan.headers}
     files = {file.path: file for file in library.unreadable_files() if file.path not in readable}
     files.update({file.path: file for file in found.unreadable})
-    return note_lost_files(records, tuple(files.values()))
+    if not files:
+        return tuple(records)
+    # Whose a file without a series is, its neighbours tell: unchanged ones too.
+    with library.database.reading() as connection:
+        others = volumes_of(connection, sorted(found.known.series))
+    noted = note_lost_files((*records, *others), tuple(files.values()))
+    return noted[: len(records)]
 
 
 def _judge(
@@ -302,7 +321,8 @@ def _stage_volume_files(
         owner = kept[first.volume_id].paths[0] if first.volume_id in kept else None
         stored = known.get(first.volume_id)
         if owner is None and stored is not None and stored != path:
-            if os.path.exists(stored) and stored not in found.known.changed:  # noqa: PTH110
+            stays = stored not in found.known.changed and stored not in found.copied
+            if stays and os.path.exists(stored):  # noqa: PTH110
                 owner = stored
             else:
                 moved.append(stored)

@@ -132,7 +132,7 @@ def volumes_named(
         found.update({record.volume_id: record for record in records})
         matched = {str(getattr(record, level)) for record in records}
         left = [key for key in left if key not in matched]
-    return tuple(found.values()), tuple(left)
+    return tuple(found[volume_id] for volume_id in sorted(found)), tuple(left)
 
 
 def finish_deletions(context: WorkflowContext) -> None:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from carez_desktop.domain.cohort import Cohort, split_by_patient
-from carez_desktop.domain.label_table import LabelTable, build_label_table
+from carez_desktop.domain.label_table import LabelTable
 from carez_desktop.domain.selection import Condition, check_names, parse_condition
 from carez_desktop.domain.study import VolumeRecord
 from carez_desktop.domain.volume import VolumeKind
 from carez_desktop.errors import InputError, UsageError
 from carez_desktop.progress import NEVER, SILENT, CancellationToken, ProgressReporter
+from carez_desktop.workflows._label_table_file import read_label_table
 from carez_desktop.workflows.context import WorkflowContext
 
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
@@ -90,30 +90,6 @@ def freeze_cohort(
             hint="Search with fewer words or conditions; carez series lists the volumes",
         )
     return _freeze(context, name, chosen, table, seed)
-
-
-def read_label_table(path: Path) -> LabelTable:
-    """Read the labels of a CSV file (UTF-8, header line; separated by comma, semicolon or tab).
-
-    Raises:
-        InputError: Naming the file, and the line where one is wrong.
-    """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"The table of labels cannot be read: {error}",
-            subject=str(path),
-            hint="Give a CSV file in UTF-8",
-        ) from error
-    header = text.partition("\n")[0]
-    separator = max(",;\t", key=header.count)
-    rows = list(csv.DictReader(text.splitlines(), delimiter=separator, restkey="", restval=""))
-    plain = [
-        {name.strip(): cell for name, cell in row.items() if name and isinstance(cell, str)}
-        for row in rows
-    ]
-    return build_label_table(plain, path.name)
 
 
 def _freeze(

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from carez_desktop.domain.finding import Finding, Severity, counted
 from carez_desktop.domain.study import FileCounts, ImportReport, UnreadableFile, VolumeRecord
@@ -71,11 +71,7 @@ def import_studies(
         CancelledError: On the way.
     """
     from carez_desktop.library.known_files import KnownFiles
-
-    try:
-        from carez_desktop.workflows._intake import take_in
-    except ImportError:
-        from carez_desktop.workflows._shim import take_in
+    from carez_desktop.workflows._intake import take_in
 
     started = time.perf_counter()
     stands_in = _check_stand_in(context.library, stand_in=stand_in)
@@ -87,6 +83,7 @@ def import_studies(
         context, given, known=known.known, copy=copy, progress=reading, cancel=cancel
     ) as taken:
         found = _read_rest(context, taken.scan, known, given, progress, cancel)
+        found = replace(found, copied=frozenset(taken.sources.values()))
         staged = _write(
             context, found, stand_in=stand_in, stands_in=stands_in, partial=partial, cancel=cancel
         )
@@ -233,7 +230,7 @@ def _describe_files(
         cancel.raise_if_cancelled()
         progress.report(0.82 + 0.15 * index / len(paths), f"Reading {path.name}")
         try:
-            found = describe_volume_file(path)
+            found: Any = describe_volume_file(path)
             records[str(path)] = found if isinstance(found, tuple) else (found,)
         except CarezError as error:
             damaged.append(UnreadableFile(str(path), error.what))

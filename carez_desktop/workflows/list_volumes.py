@@ -14,9 +14,10 @@ def list_volumes(
     Args:
         context: Whose library.
         search: Words as typed; each must begin a word of patient, descriptions, modality,
-            manufacturer, body part, date, kind, label or UID. All volumes for none.
+            manufacturer, body part, date, kind, label, tag or a UID. All volumes for none. A field
+            may be named: `modality:ct`, `date:2024`, `kind:real`, `tag:teaching`.
         limit: At most so many.
-        offset: Skip so many first.
+        offset: Skip so many first, for the next page.
 
     Raises:
         StorageError: The library cannot be read.

@@ -173,7 +173,7 @@ def test_tables_that_do_not_fit_are_refused() -> None:
         build_label_table([{"patient_id": "P1", "split": "holdout"}], "t.csv")
     with pytest.raises(InputError, match="two different rows") as caught:
         build_label_table([{"patient_id": "P1", "d": "a"}, {"patient_id": "P1", "d": "b"}], "t.csv")
-    assert caught.value.subject == "t.csv, line 3"
+    assert caught.value.subject == "t.csv, lines 2 and 3"
 
 
 def test_label_files_are_no_images() -> None:

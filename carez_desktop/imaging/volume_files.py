@@ -52,6 +52,14 @@ def file_stem(path: Path) -> str:
     return path.stem
 
 
+def data_files_of(path: Path) -> tuple[Path, ...]:
+    """Return the files beside a header that hold its voxels; none for one that holds its own."""
+    if path.suffix.lower() == ".hdr":
+        pair = path.with_suffix(".IMG" if path.suffix.isupper() else ".img")
+        return (pair,) if pair.is_file() else ()
+    return ()
+
+
 def volume_id_of_file(path: Path) -> str:
     """Return `2.25.` and the first 128 bits of the file's SHA-256 as an integer.
 

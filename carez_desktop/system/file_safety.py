@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from carez_desktop.errors import StorageError
 
@@ -118,6 +119,55 @@ def synchronise_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def hold_file(path: Path) -> IO[bytes]:
+    """Create a file for appending and hold it until it is closed or this process dies.
+
+    Raises:
+        StorageError: It cannot be written.
+    """
+    try:
+        stream = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600), "ab+")
+    except OSError as error:
+        raise storage_error(error, path, f"{path.name} cannot be written") from error
+    if IS_POSIX:
+        import fcntl
+
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return stream
+
+
+def is_held(path: Path) -> bool:
+    """Whether a living process holds a file with `hold_file`.
+
+    Windows has no such lock, but lets nobody rename a file that is open.
+    """
+    if not IS_POSIX:
+        return _is_open_elsewhere(path)
+    import fcntl
+
+    try:
+        with path.open("rb") as stream:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return False
+
+
+def _is_open_elsewhere(path: Path) -> bool:
+    """Whether a file is open, by renaming it to itself aside and back (Windows)."""
+    aside = path.with_name(f"{path.name}.free")
+    try:
+        path.rename(aside)
+        aside.rename(path)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return False
 
 
 def create_owner_only(path: Path, content: bytes) -> bool:

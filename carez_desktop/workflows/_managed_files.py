@@ -1,0 +1,164 @@
+"""Files that imports keep below `<home>/studies`: whole or not at all, owner only.
+
+Every import that makes some has a folder of its own below `.imports`: half-made files lie there,
+and a journal names what was put in place. Once the library knows them that folder goes; if the
+import fails, or was killed and the next one finds its folder, what the library does not know goes
+too.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+
+from carez_desktop.system.file_safety import (
+    hold_file,
+    is_held,
+    storage_error,
+    synchronise_folder,
+)
+from carez_desktop.system.paths import make_private_folder
+
+STUDIES = "studies"
+_IMPORTS = ".imports"
+_JOURNAL = "journal"
+_BEGINNING_S = 60.0
+_LEFT_FREE = 256 << 20
+"""Bytes that stay free for the library and everybody else."""
+
+
+class ManagedImport:
+    """What one import puts below `<home>/studies`; nothing is made before the first file."""
+
+    def __init__(self, root: Path, is_known: Callable[[str], bool]) -> None:
+        """Remove what killed imports left.
+
+        Args:
+            root: `<home>/studies`.
+            is_known: Whether the library has files at a path or below it.
+
+        Raises:
+            StorageError: What was left cannot be removed.
+        """
+        self.root = root
+        self._is_known = is_known
+        self._folder: Path | None = None
+        self._journal: IO[bytes] | None = None
+        self._parts = 0
+        _remove_left(root, is_known)
+
+    def new_part(self) -> Path:
+        """Return a path, of this call alone, for something half-made on the right disk."""
+        self._parts += 1
+        return self._begun() / f"part-{self._parts}"
+
+    def put(self, part: Path, final: Path) -> None:
+        """Move a finished file or folder to its place, noted before it is there.
+
+        Raises:
+            StorageError: The disk is full or read-only. FileExistsError: Another was faster.
+        """
+        self._begun()
+        assert self._journal is not None  # noqa: S101 - _begun opened it
+        try:
+            make_private_folder(final.parent)
+            line = json.dumps(os.path.relpath(final, self.root)) + "\n"
+            self._journal.write(line.encode())
+            self._journal.flush()
+            is_free = not final.exists()
+            if is_free:
+                part.rename(final)
+        except OSError as error:
+            if error.errno == errno.ENOTEMPTY:
+                raise FileExistsError(str(final)) from error
+            raise storage_error(error, final, "The copy cannot be kept") from error
+        if not is_free:
+            raise FileExistsError(str(final))
+
+    def room_bytes(self) -> int:
+        """Return how many bytes may be written without filling the disk."""
+        return shutil.disk_usage(self._begun()).free - _LEFT_FREE
+
+    def keep(self) -> None:
+        """Let everything stay: the library knows it."""
+        self._end()
+
+    def undo(self) -> None:
+        """Remove what was made and the library does not know."""
+        if self._folder is not None:
+            _remove_unknown(self.root, self._folder, self._is_known)
+        self._end()
+
+    def _begun(self) -> Path:
+        if self._folder is None:
+            make_private_folder(self.root)
+            folder = make_private_folder(self.root / _IMPORTS / uuid.uuid4().hex)
+            self._journal = hold_file(folder / _JOURNAL)
+            self._folder = folder
+        return self._folder
+
+    def _end(self) -> None:
+        if self._journal is not None:
+            self._journal.close()
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder = self._journal = None
+
+
+def synchronise(folder: Path) -> None:
+    """Bring the files of a folder, and their names, safely to the disk.
+
+    Raises:
+        OSError: The disk reports that it could not write them.
+    """
+    for path, folders, names in os.walk(folder):
+        for name in names:
+            handle = os.open(os.path.join(path, name), os.O_RDONLY)  # noqa: PTH118
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+        synchronise_folder(Path(path))
+        folders.sort()
+
+
+def _remove_left(root: Path, is_known: Callable[[str], bool]) -> None:
+    """Undo what killed imports left; one that is still at work holds its journal."""
+    with suppress(FileNotFoundError):
+        for folder in sorted((root / _IMPORTS).iterdir()):
+            journal = folder / _JOURNAL
+            if is_held(journal) or (not journal.exists() and _is_new(folder)):
+                continue
+            _remove_unknown(root, folder, is_known)
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_new(folder: Path) -> bool:
+    """Whether an import may just be about to begin its journal."""
+    return time.time() - folder.stat().st_mtime < _BEGINNING_S
+
+
+def _remove_unknown(root: Path, folder: Path, is_known: Callable[[str], bool]) -> None:
+    try:
+        lines = (folder / _JOURNAL).read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return
+    for line in reversed(lines):
+        with suppress(ValueError):  # the last line of a killed import may be cut
+            final = root / json.loads(line)
+            if not final.is_relative_to(root) or is_known(str(final)):
+                continue
+            if final.is_dir():
+                shutil.rmtree(final, ignore_errors=True)
+            else:
+                final.unlink(missing_ok=True)
+            with suppress(OSError):
+                final.parent.rmdir()  # only if nothing else lies in it

@@ -23,6 +23,7 @@ from carez_desktop.workflows.describe_workstation import describe_workstation
 
 _BUNDLE_SUFFIXES = (".h5", ".hdf5")
 _SCREENSHOT_SECONDS = 60.0
+_WARM_UP_MILLISECONDS = 800
 
 
 def qt_application() -> QApplication:
@@ -134,6 +135,8 @@ def run_workstation(
         finally:
             window.close()
         return 0
+    # Children that decode are ready before the first compressed series is opened.
+    QTimer.singleShot(_WARM_UP_MILLISECONDS, context.children.warm_up)
     # Python sees Ctrl+C only while it runs: a timer gives it the chance.
     signal.signal(signal.SIGINT, lambda *_: window.close())
     waker = QTimer()

@@ -228,4 +228,5 @@ class MainWindow(QMainWindow):
         if close_volumes is not None:
             close_volumes()
         self.session.bridge.close()
+        self.session.context.close()
         super().closeEvent(event)

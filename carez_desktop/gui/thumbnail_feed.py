@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from PySide6.QtCore import QObject, Signal
 
@@ -40,10 +41,12 @@ class ThumbnailFeed(QObject):
         self._wanted = wanted
         self._tried: set[str] = set()
         self._is_making = False
+        self._at_once = _AT_ONCE
 
     def forget(self) -> None:
         """Try again what could not be made before; the library changed."""
         self._tried.clear()
+        self._at_once = _AT_ONCE
 
     def look(self) -> None:
         """Read the thumbnails of the rows in view."""
@@ -75,7 +78,7 @@ class ThumbnailFeed(QObject):
         missing = [volume_id for volume_id in self._wanted() if volume_id not in self._tried]
         if self._is_making or not missing:
             return
-        chosen, context = tuple(missing[:_AT_ONCE]), self._session.context
+        chosen, context = tuple(missing[: self._at_once]), self._session.context
         self._tried.update(chosen)
         self._is_making = True
 
@@ -90,13 +93,18 @@ class ThumbnailFeed(QObject):
             "Thumbnails",
             work,
             on_result=lambda _: self._have_made(),
-            on_error=self._have_failed,
+            on_error=partial(self._have_failed, chosen),
         )
 
     def _have_made(self) -> None:
         self._is_making = False
         self.look()
 
-    def _have_failed(self, error: CarezError) -> None:
+    def _have_failed(self, chosen: tuple[str, ...], error: CarezError) -> None:
+        """Go on one by one, so that one series that fails costs no other its picture."""
         self._is_making = False
         self.failed.emit(error)
+        if len(chosen) > 1:
+            self._tried.difference_update(chosen)
+            self._at_once = 1
+        self.look()

@@ -14,9 +14,6 @@ from typing import Any
 
 import imagecodecs
 import numpy as np
-from pydicom.encaps import encapsulate
-from pydicom.pixels.decoders.base import get_decoder
-from pydicom.uid import UID
 
 from carez_desktop.dicom.colour import has_colour_transform, jpeg_colours, to_rgb
 from carez_desktop.dicom.pixel_layout import PixelLayout, StoredArray, raw_values, unpack_frame
@@ -187,18 +184,25 @@ def _decode_again(
 
     JPEG-LS and deflated frames have none: pydicom would ask the same library again.
     """
-    codec = syntax_codec(uid)
     if second_decoder(uid) == "":
         raise _does_not_decode(uid, subject, first) from first
     try:
         if uid in _LOSSLESS_HTJ2K:
             return np.asarray(imagecodecs.htj2k_decode(stream))
-        raw = layout.samples == 1 or codec != "jpeg"
-        decoder = get_decoder(UID(uid))
-        options = _pydicom_options(layout)
-        decoded, _ = decoder.as_array(encapsulate([stream]), raw=raw, index=0, **options)
+        return _decode_with_pydicom(stream, uid, layout)
     except (RuntimeError, ValueError, TypeError, NotImplementedError, MemoryError, UserWarning):
         raise _does_not_decode(uid, subject, first) from first
+
+
+def _decode_with_pydicom(stream: bytes, uid: str, layout: PixelLayout) -> StoredArray:
+    # Imported here: pydicom would be half of a child's start, and is hardly ever asked.
+    from pydicom.encaps import encapsulate
+    from pydicom.pixels.decoders.base import get_decoder
+    from pydicom.uid import UID
+
+    raw = layout.samples == 1 or syntax_codec(uid) != "jpeg"
+    options = _pydicom_options(layout)
+    decoded, _ = get_decoder(UID(uid)).as_array(encapsulate([stream]), raw=raw, index=0, **options)
     return np.asarray(decoded)
 
 

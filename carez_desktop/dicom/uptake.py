@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
+from carez_desktop.dicom.modality_values import Rescale
 from carez_desktop.dicom.slice_reading import LoadedSlices
 from carez_desktop.dicom.slice_source import SliceSource
 from carez_desktop.domain.finding import Finding, Severity
 from carez_desktop.domain.study import InstanceHeader, VolumeRecord
+from carez_desktop.domain.suv import suv_scale
 
 
 class SuvReading:
@@ -24,8 +27,6 @@ class SuvReading:
 
     def __init__(self, record: VolumeRecord) -> None:
         """Nothing is known yet."""
-        if _suv_scale() is None:
-            record = __import__("dataclasses").replace(record, modality="")
         self.is_pet = record.modality == "PT" and record.samples == 1
         self.factor = 1.0
         self.is_suv = False
@@ -35,7 +36,7 @@ class SuvReading:
     def first_factor(self, source: SliceSource) -> float:
         """Return the factor that the first slice's header gives; 1.0 where it gives none."""
         if self.is_pet:
-            factors = _suv_scale()([source.instance]).factors
+            factors = suv_scale([source.instance]).factors
             self.factor = factors[0] if factors else 1.0
             self.is_suv = bool(factors)
         return self.factor
@@ -49,27 +50,31 @@ class SuvReading:
         if not self.is_pet:
             return
         headers: list[InstanceHeader] = [source.instance for source in loaded.sources]
-        scale = _suv_scale()(headers)
+        scale = suv_scale(headers)
         used, self.is_suv = self.factor, bool(scale.factors)
         factors = scale.factors or (1.0,) * len(headers)
-        for plane, factor in zip(loaded.array, factors, strict=True):
-            if not np.isclose(factor, used, rtol=1e-9, atol=0.0) and plane.dtype.kind == "f":
-                plane *= np.float64(factor / used)
+        changes = [factor / used for factor in factors]
+        if not np.allclose(changes, 1.0, rtol=1e-9, atol=0.0):
+            self._correct(loaded, changes)
         self.factor = factors[loaded.reference]
         self.findings = tuple(self._note(text, failed=not scale.factors) for text in scale.reasons)
         if scale.factors:
             self.findings += tuple(self._note(text, failed=False) for text in scale.notes)
+
+    @staticmethod
+    def _correct(loaded: LoadedSlices, changes: Sequence[float]) -> None:
+        if loaded.array.dtype.kind != "f":
+            loaded.array = loaded.array.astype(np.float32)
+        for index, change in enumerate(changes):
+            loaded.array[index] *= np.float64(change)
+            source = loaded.sources[index]
+            rescale = source.transform.rescale
+            rescale = Rescale(rescale.slope * change, rescale.intercept * change)
+            transform = replace(source.transform, rescale=rescale)
+            loaded.sources[index] = replace(source, transform=transform)
 
     def _note(self, text: str, *, failed: bool) -> Finding:
         if failed:
             words = f"No SUV: {text}"
             return Finding(Severity.WARNING, "suv_not_computed", self._subject, words)
         return Finding(Severity.INFO, "suv", self._subject, text)
-
-
-def _suv_scale() -> Any:
-    try:
-        from carez_desktop.domain.suv import suv_scale
-    except ImportError:
-        return None
-    return suv_scale

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from itertools import pairwise
 
 from carez_desktop.dicom.display_values import (
     read_padding,
@@ -110,9 +111,8 @@ def _moments(text: str) -> tuple[float, ...]:
         times = tuple(float(part) for part in text.split("\\")) if text else ()
     except ValueError:
         return ()
-    ends = (*times[1:], math.inf)
-    rising = all(start < end for start, end in zip(times, ends, strict=True))
-    return times if times and rising and math.isfinite(times[0]) else ()
+    rising = all(math.isfinite(end - start) and start < end for start, end in pairwise(times))
+    return times if rising else ()
 
 
 def _findings(record: VolumeRecord, loaded: LoadedSlices) -> list[Finding]:

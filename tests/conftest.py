@@ -7,7 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pydicom.config
 import pytest
+
+# pydicom is the oracle for odd files: what it thinks of their values is not what is tested.
+pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 

@@ -1,11 +1,6 @@
 """DICOM on disk: scanning, decoding and reading; the room that owns pydicom.
 
-pydicom's validation of read values is off: values are checked by our own code and become
-findings (DESIGN section 12), in child processes too, since each imports this package.
+Reading needs no pydicom: headers are walked (decision record 0030) and pixels decode through
+imagecodecs in child processes (0100). pydicom writes, and is asked second for a few encodings; it
+is imported where that happens, for it would be half of a child's start.
 """
-
-from __future__ import annotations
-
-import pydicom.config
-
-pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE

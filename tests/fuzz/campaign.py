@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -88,8 +89,11 @@ class Victim:
         self._lines: queue.Queue[str] = queue.Queue()
         self._peak = 0.0
         self._over = threading.Event()
-        threading.Thread(target=self._read, daemon=True).start()
-        threading.Thread(target=self._watch, daemon=True).start()
+        self._threads = [
+            threading.Thread(target=work, daemon=True) for work in (self._read, self._watch)
+        ]
+        for thread in self._threads:
+            thread.start()
         self._next(_STARTING_S)
 
     def try_folder(self, folder: Path, patience_s: float = SLOWEST_S) -> Answer:
@@ -121,6 +125,7 @@ class Victim:
         if self._process.poll() is None:
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
+        self._close_pipes()
 
     def close(self) -> None:
         """Let it end by itself; children that outlive it are a mistake."""
@@ -131,7 +136,15 @@ class Victim:
             except subprocess.TimeoutExpired:
                 self.kill()
                 raise
-        self._errors.close()
+        self._close_pipes()
+
+    def _close_pipes(self) -> None:
+        for thread in self._threads:
+            thread.join(10)
+        for pipe in (self._process.stdin, self._process.stdout, self._errors):
+            if pipe is not None:
+                with suppress(OSError):
+                    pipe.close()
 
     def _last_words(self) -> str:
         text = Path(self._errors.name).read_text(errors="replace")

@@ -60,6 +60,15 @@ def try_folder(context: WorkflowContext, folder: Path) -> dict[str, Any]:
     report = witness.step("import", str(folder), lambda: import_studies(context, paths=paths))
     for record in report.series if report else ():
         _load(context, witness, record)
+    again = witness.step("import again", str(folder), lambda: import_studies(context, paths=paths))
+    if (
+        report
+        and again
+        and {r.volume_id for r in again.series} - {r.volume_id for r in report.series}
+    ):
+        witness.failures.append(
+            {"step": "import again", "subject": str(folder), "what": "it found other volumes"}
+        )
     listed = witness.step("list", "", lambda: list_volumes(context)) or ()
     mine = {record.volume_id for record in report.series} if report else set()
     for record in listed:

@@ -20,7 +20,10 @@ from carez_desktop.domain.slice_order import (
     slice_normal,
     stack_geometry,
 )
+from carez_desktop.domain.slice_places import has_place
 from carez_desktop.domain.study import InstanceHeader
+
+_LEAST_MM, _MOST_MM = 1e-7, 1e5
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +62,13 @@ def stack_geometry_of(
         shape = (first.number_of_frames, rows, columns)
         return flat_geometry(shape, first.pixel_spacing), None
     shape = (len(headers), rows, columns)
-    if position is None or cosines is None:
+    if position is None or cosines is None or not has_place(first):
         return flat_geometry(shape, first.pixel_spacing), None
     spacing = first.pixel_spacing or (1.0, 1.0)
     if len(headers) == 1:
         thickness = first.attributes.get("slice_thickness")
-        height = thickness if isinstance(thickness, float) and thickness > 0 else 1.0
+        known = isinstance(thickness, float) and _LEAST_MM < thickness < _MOST_MM
+        height = float(thickness or 1.0) if known else 1.0
         step = [float(part) * height for part in slice_normal(cosines)]
         return stack_geometry(shape, position, step, cosines, spacing), None
     positions = np.array([header.image_position_patient for header in headers], dtype=np.float64)
@@ -81,6 +85,9 @@ def judge_geometry(volume_id: str, headers: Sequence[InstanceHeader]) -> PileGeo
             return PileGeometry("Pixel Spacing is missing")
         text = "No Pixel Spacing: distances are in pixels"
         findings.append(Finding(Severity.WARNING, "no_pixel_spacing", volume_id, text))
+    elif not all(_LEAST_MM <= step <= _MOST_MM for step in first.pixel_spacing):
+        steps = " x ".join(f"{step:g}" for step in first.pixel_spacing)
+        return PileGeometry(f"Its Pixel Spacing of {steps} mm is impossible")
     try:
         if first.image_orientation_patient is not None:
             slice_normal(first.image_orientation_patient)
@@ -90,7 +97,7 @@ def judge_geometry(volume_id: str, headers: Sequence[InstanceHeader]) -> PileGeo
         geometry, fit = stack_geometry_of(headers)
     except ValueError as error:
         return PileGeometry(f"Its geometry is invalid: {error}")
-    if is_cine(first) or not geometry_has_place(first):
+    if is_cine(first) or not has_place(first):
         if not is_cine(first) and level_matrix(first) is None:
             text = "The image has no position in the patient"
             findings.append(Finding(Severity.WARNING, "no_position", volume_id, text))
@@ -107,13 +114,6 @@ def judge_geometry(volume_id: str, headers: Sequence[InstanceHeader]) -> PileGeo
         spacing_mm=None if refusal else geometry.spacing_mm,
         orientation=geometry.orientation,
         findings=tuple(findings),
-    )
-
-
-def geometry_has_place(header: InstanceHeader) -> bool:
-    """Whether an image states position and orientation in the patient."""
-    return header.image_position_patient is not None and (
-        header.image_orientation_patient is not None
     )
 
 

@@ -5,7 +5,6 @@ Each returns voxels and affine as (slice, row, column) in LPS mm, so that they c
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import tempfile
@@ -53,12 +52,14 @@ class Difference:
         voxels: Largest difference, divided by the largest magnitude of ours.
         factor: Ours divided by theirs (1 but for PET in SUV).
         shape: Theirs in our order.
+        step_mm: Theirs from slice to slice.
     """
 
     corners_mm: float
     voxels: float
     factor: float
     shape: tuple[int, ...]
+    step_mm: float = 0.0
 
     @property
     def agrees(self) -> bool:
@@ -118,8 +119,9 @@ def read_with_dcm2niix(files: Sequence[str], *, corrected: bool = False) -> list
         out.mkdir()
         for number, file in enumerate(dict.fromkeys(files)):
             _copy_uncompressed(Path(file), folder / f"{number:05d}.dcm")
-        command = ["dcm2niix", "-z", "n", "-b", "n", "-p", "n", "-f", "%s_%p_%e", "-o", str(out), str(folder)]
-        subprocess.run(command, capture_output=True, timeout=120, check=False, env={**os.environ})
+        plain = ["-z", "n", "-b", "n", "-p", "n"]  # no gzip, no JSON, the standard's rescale
+        command = ["dcm2niix", *plain, "-f", "%s_%p_%e", "-o", str(out), str(folder)]
+        subprocess.run(command, capture_output=True, timeout=120, check=False)
         readings = []
         for path in sorted(out.glob("*.nii")):
             if ("_Tilt" in path.name or "_Eq" in path.name) is corrected:
@@ -172,7 +174,7 @@ def compare(ours: Volume, theirs: Reading) -> Difference | None:
     array, affine = turned
     shape = ours.geometry.shape
     if array.shape[:3] != shape:
-        return Difference(np.inf, np.inf, 1.0, array.shape)
+        return Difference(np.inf, np.inf, 1.0, array.shape[:3])
     ends = np.array(list(product(*[(0, extent - 1) for extent in shape])), dtype=np.float64)
     corners = ends @ affine[:3, :3].T + affine[:3, 3]
     apart = float(np.linalg.norm(corners - ours.geometry.index_to_lps(ends), axis=1).max())
@@ -181,7 +183,8 @@ def compare(ours: Volume, theirs: Reading) -> Difference | None:
     place = np.unravel_index(int(np.abs(other).argmax()), other.shape)
     factor = float(own[place] / other[place]) if ours.units.startswith("SUV") else 1.0
     largest = max(float(np.abs(own).max()), 1e-9)
-    return Difference(apart, float(np.abs(own - other * factor).max()) / largest, factor, shape)
+    voxels = float(np.abs(own - other * factor).max()) / largest
+    return Difference(apart, voxels, factor, shape, float(np.linalg.norm(affine[:3, 0])))
 
 
 def _turned(theirs: Reading, between: Affine) -> tuple[npt.NDArray[Any], Affine] | None:
@@ -202,3 +205,84 @@ def nearest(ours: Volume, readings: Sequence[Reading]) -> Difference | None:
     """Return the best match among the volumes that a reader made of a series."""
     differences = [found for reading in readings if (found := compare(ours, reading))]
     return min(differences, key=lambda d: (d.voxels, d.corners_mm), default=None)
+
+
+READERS = ("SimpleITK", "highdicom", "dcm2niix")
+_STEP_ONLY_MM = 0.05
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What one reader made of one of our volumes.
+
+    Attributes:
+        difference: None where it gave no volume.
+        said: What it said instead.
+        explanation: Why it differs; "" for one that agrees, or that nothing explains.
+    """
+
+    reader: str
+    difference: Difference | None
+    said: str = ""
+    explanation: str = ""
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether it agrees, or differs for a reason that is known."""
+        agrees = self.difference is not None and self.difference.agrees
+        return agrees or bool(self.explanation)
+
+
+def compare_with_all(
+    record: VolumeRecord, ours: Volume, converted: Sequence[Reading]
+) -> list[Comparison]:
+    """Compare a volume with every reader; `converted` is what dcm2niix made of its series."""
+    made = []
+    for reader, read in (("SimpleITK", read_with_simpleitk), ("highdicom", read_with_highdicom)):
+        try:
+            made.append(_comparison(record, ours, reader, compare(ours, read(record))))
+        except Exception as error:  # noqa: BLE001 - whatever a foreign reader raises is its answer
+            said = (str(error).strip() or type(error).__name__).splitlines()[-1]
+            made.append(Comparison(reader, None, said, _why_refused(record, said)))
+    if has_dcm2niix():
+        made.append(_comparison(record, ours, "dcm2niix", nearest(ours, converted)))
+    return made
+
+
+def _comparison(
+    record: VolumeRecord, ours: Volume, reader: str, difference: Difference | None
+) -> Comparison:
+    if difference is None:
+        return Comparison(reader, None, "no volume", _why_refused(record, "no volume"))
+    if difference.agrees:
+        return Comparison(reader, difference)
+    return Comparison(reader, difference, "", _why_different(record, ours, reader, difference))
+
+
+def _why_refused(record: VolumeRecord, said: str) -> str:
+    if "Multiple frames found at one or more plane positions" in said and record.set_id:
+        return "highdicom makes no volume of frames that repeat a place; here each moment is one"
+    if not record.orientation:
+        return "the frames of this file state no place; there is no geometry to compare"
+    return ""
+
+
+def _why_different(record: VolumeRecord, ours: Volume, reader: str, difference: Difference) -> str:
+    """Explain a difference by what can be measured of it; "" where nothing explains it."""
+    slices = record.shape[0]
+    own = ours.geometry.spacing_mm[0]
+    drift = abs(difference.step_mm - own) * (slices - 1)
+    only_step = difference.voxels <= 1e-6 and abs(drift - difference.corners_mm) < 2e-4
+    if reader == "dcm2niix" and only_step and difference.corners_mm <= _STEP_ONLY_MM:
+        return (
+            "dcm2niix takes the slice distance from the first two slices, or from Spacing Between"
+            f" Slices, in single precision: {difference.step_mm:.6f} mm against {own:.6f} mm over"
+            " the whole stack"
+        )
+    if "MOSAIC" in str(record.attributes.get("image_type")) and reader == "dcm2niix":
+        return "dcm2niix takes the Siemens mosaic apart; here it stays the image that it is"
+    if record.set_id and difference.shape[0] > slices and len(set(record.paths)) == 1:
+        return f"{reader} piles the moments of each place on each other; here each is a volume"
+    if not record.orientation:
+        return "the frames of this file state no place; there is no geometry to compare"
+    return ""

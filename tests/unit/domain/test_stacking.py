@@ -142,6 +142,8 @@ def test_images_without_position_stand_alone() -> None:
         ({"facts": {"bits_allocated": 24.0}}, "24 bits"),
         ({"image_orientation_patient": (1.0, 0, 0, 1.0, 0, 0)}, "invalid"),
         ({"rows": 0}, "matrix is 0 x 6"),
+        ({"pixel_spacing": (1e200, 1.0)}, "is impossible"),
+        ({"pixel_spacing": (float("inf"), 1.0)}, "is impossible"),
     ],
 )
 def test_refusals_say_why(changes: dict[str, object], words: str) -> None:
@@ -262,3 +264,11 @@ def test_tilted_and_uneven_slices_can_be_shown_as_slices() -> None:
     assert "after slice 3, between 2.00 and 5.00 mm" in uneven.refusal
     (unplaced,) = stack_instances([header(1, 0.0, has_pixels=False)])
     assert not unplaced.slices_only
+
+
+def test_a_position_out_of_this_world_is_no_position() -> None:
+    headers = [header(1, 0.0), header(2, 2.0), header(3, 1e300), header(4, float("nan"))]
+    records = stack_instances(headers)
+    assert [record.shape[0] for record in records] == [2, 1, 1]
+    assert [record.orientation for record in records] == ["SPL", "", ""]
+    assert records[2].findings[-1].code == "no_position"

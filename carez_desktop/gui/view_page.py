@@ -114,6 +114,9 @@ class ViewPage(Page):
         comparison = Comparison(first.layer)
         self.grid.show_comparison(comparison, is_flat=first.is_flat)
         self._stack.setCurrentWidget(self.grid)
+        # The panel keeps its place, so that the picture does not move when the rest is there.
+        self.side.hide()
+        self.use_panel()
         self.title.setText(_title(comparison))
         self._show_layout()
 
@@ -177,6 +180,7 @@ class ViewPage(Page):
         self.actions_of_keys.stop()
         self.grid.show_comparison(comparison)
         self.side.show_comparison(comparison)
+        self.side.show()
         self._stack.setCurrentWidget(self.grid)
         self.use_panel()
         self.title.setText(_title(comparison))

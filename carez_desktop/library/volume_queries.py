@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -12,6 +13,7 @@ from carez_desktop.library.label_rows import labels_for, tags_for
 from carez_desktop.library.search import FIELDS, parse_query, search_columns
 from carez_desktop.library.volume_rows import COLUMNS, Row, chunks, record_text, records_from_rows
 
+_LARGEST_PAGE = 1000
 _ORDER = "ORDER BY patient_id, study_date, volume_id"
 _UIDS = ("volume_id", "volumes.series_instance_uid", "study_instance_uid")
 
@@ -43,10 +45,8 @@ def _found(
     connection: sqlite3.Connection, words: str, uids: tuple[str, ...], page: tuple[int, int]
 ) -> list[Row]:
     if not words and not uids:
-        return connection.execute(
-            f"SELECT {COLUMNS} FROM volumes {_ORDER} LIMIT ? OFFSET ?",  # noqa: S608
-            page,
-        ).fetchall()
+        query = f"SELECT {COLUMNS} FROM volumes {_ORDER} LIMIT ? OFFSET ?"  # noqa: S608
+        return _fetch(connection, query, page)
     conditions, values = [], []
     for uid in uids:
         # What follows in a UID or volume id is a digit, a dot or a colon; `;` comes after those.
@@ -65,10 +65,25 @@ def _found(
         inner = inner.replace("rowid AS found", "volume_text.rowid AS found")
         tail = tail.replace("ORDER BY rowid", "ORDER BY volume_text.rowid")
     inner += f" WHERE {' AND '.join(conditions)}{tail}"
-    return connection.execute(
-        f"SELECT {COLUMNS} FROM ({inner}) JOIN volumes ON volumes.id = found {_ORDER}",  # noqa: S608
-        (*values, *page),
-    ).fetchall()
+    query = f"SELECT {COLUMNS} FROM ({inner}) JOIN volumes ON volumes.id = found {_ORDER}"  # noqa: S608
+    return _fetch(connection, query, (*values, *page))
+
+
+def _fetch(connection: sqlite3.Connection, query: str, values: Sequence[object]) -> list[Row]:
+    """Return the rows of a query that ends with limit and offset.
+
+    A page comes as one value: for each row that is fetched a thread has to get the interpreter
+    back, and while another thread imports that takes up to 5 ms each time.
+    """
+    limit = values[-2]
+    if not isinstance(limit, int) or not 0 <= limit <= _LARGEST_PAGE:
+        return connection.execute(query, values).fetchall()
+    names = ", ".join(name.removeprefix("volumes.") for name in COLUMNS.split(", "))
+    page = connection.execute(
+        f"SELECT json_group_array(json_array({names})) FROM ({query})",  # noqa: S608
+        values,
+    ).fetchone()[0]
+    return [tuple(row) for row in json.loads(page)]
 
 
 def count_levels(connection: sqlite3.Connection) -> LibraryCounts:

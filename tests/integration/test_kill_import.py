@@ -7,6 +7,7 @@ import random
 import signal
 import sys
 import time
+import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -113,6 +114,100 @@ def test_an_import_that_is_killed_five_times_completes_in_the_end(tmp_path: Path
 @pytest.mark.timeout(0)
 def test_an_import_that_is_killed_fifty_times_completes_in_the_end(tmp_path: Path) -> None:
     kill_imports(tmp_path, SOAK_KILLS)
+
+
+def test_a_killed_managed_copy_leaves_no_file_that_nobody_knows(tmp_path: Path) -> None:
+    kill_imports(tmp_path, 3, ("--copy",))
+    assert files_of_library(tmp_path / "home") == managed_files(tmp_path / "home")
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(0)
+def test_a_managed_copy_that_is_killed_twenty_times(tmp_path: Path) -> None:
+    kill_imports(tmp_path, 20, ("--copy",))
+    assert files_of_library(tmp_path / "home") == managed_files(tmp_path / "home")
+
+
+def test_a_killed_import_of_archives_completes_in_the_end(tmp_path: Path) -> None:
+    kill_archives(tmp_path, 3)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(0)
+def test_an_import_of_archives_that_is_killed_twenty_times(tmp_path: Path) -> None:
+    kill_archives(tmp_path, 20)
+
+
+def kill_archives(tmp_path: Path, times: int) -> None:
+    """Kill imports of one more ZIP each; what was half unpacked goes with the next import."""
+    inbox, killer = tmp_path / "inbox", Killer(tmp_path / "home")
+    inbox.mkdir()
+    known = 0
+    for turn in range(times + 1):
+        series = tmp_path / f"series{turn}"
+        add_series(series, SERIES_A_ROUND * turn)
+        with zipfile.ZipFile(inbox / f"{turn}.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+            for path in sorted(series.rglob("*")):
+                if path.is_file():
+                    archive.write(path, str(path.relative_to(series)))
+        before = state_of_files(inbox)
+        if turn:
+            killer.kill("import", inbox)
+        else:
+            killer.complete("import", inbox)
+        now = whole_series(volumes_of(killer.home))
+        total = SERIES_A_ROUND * (turn + 1)
+        assert now in (known, total), f"{now} series, seed {killer.seed}"
+        assert state_of_files(inbox) == before
+        known = now
+    killer.complete("import", inbox)
+    assert whole_series(volumes_of(killer.home)) == SERIES_A_ROUND * (times + 1)
+    assert files_of_library(killer.home) == managed_files(killer.home)
+
+
+def files_of_library(home: Path) -> set[Path]:
+    return {Path(path) for record in volumes_of(home) for path in record.paths}
+
+
+def managed_files(home: Path) -> set[Path]:
+    """Every file that was unpacked or copied into the home, but for lists of contents."""
+    return {
+        path
+        for path in (home / "studies").rglob("*")
+        if path.is_file() and not path.name.startswith(".")
+    }
+
+
+def test_labels_of_a_killed_join_are_all_old_or_all_new(tmp_path: Path) -> None:
+    kill_labels(tmp_path, 4)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(0)
+def test_a_join_of_labels_that_is_killed_fifty_times(tmp_path: Path) -> None:
+    kill_labels(tmp_path, SOAK_KILLS)
+
+
+def kill_labels(tmp_path: Path, times: int) -> None:
+    """Kill joins of tables that each give every volume another outcome."""
+    studies, killer, table = tmp_path / "studies", Killer(tmp_path / "home"), tmp_path / "l.csv"
+    for number in range(60):
+        build_series(studies / str(number), SeriesPlan((1, 2, 2), series_uid=f"1.2.{number}.1"))
+    assert carez(killer.home, "import", studies).code == 0
+    uids = [f"1.2.{number}.1" for number in range(60)]
+    value = "0"
+    for turn in range(times + 1):
+        rows = [f"{uid},{turn}" for uid in uids]
+        table.write_text("\n".join(["series_instance_uid,outcome", *rows]))
+        if turn:
+            killer.kill("library", "label", table)
+        else:
+            killer.complete("library", "label", table)
+        found = {record.labels.get("outcome", "") for record in volumes_of(killer.home)}
+        assert found in ({value}, {str(turn)}), f"seed {killer.seed}"
+        (value,) = found
+    killer.complete("library", "label", table)
+    assert {r.labels["outcome"] for r in volumes_of(killer.home)} == {str(times)}
 
 
 def test_a_first_import_that_is_killed_leaves_all_or_nothing(tmp_path: Path) -> None:

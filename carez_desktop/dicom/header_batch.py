@@ -21,7 +21,7 @@ from carez_desktop.system.child_process import ChildPool
 READ_HEADERS = "carez_desktop.dicom.header_batch:read_headers"
 """How a pool is asked for `read_headers`."""
 
-_FEWEST_FOR_WARM, _FEWEST_FOR_COLD = 400, 3000
+_FEWEST_FOR_WARM, _FEWEST_FOR_COLD = 400, 1500
 _BATCH = 32
 _BATCH_S = 5.0
 _FILE_S = 5.0
@@ -47,7 +47,7 @@ def read_contents(
         paths: Regular files.
         children: Where to read; None reads here, in order.
         fewest_for_children: Fewer files than these are read here, too; None takes 400 where
-            children wait already and 3000 where they have to be started.
+            children wait already and 1500 where they have to be started.
         cancel: Asked at each file, or every 0.05 s.
 
     Raises:

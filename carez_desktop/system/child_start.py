@@ -42,9 +42,14 @@ class Child:
         try:
             with theirs:
                 self._process = _spawn(theirs, memory_mib, preload)
-            self._confined = confine(self._process, memory_mib)
         except BaseException:
             self.connection.close()
+            raise
+        self._confined: object = None
+        try:
+            self._confined = confine(self._process, memory_mib)
+        except BaseException:
+            self.kill()
             raise
 
     @property

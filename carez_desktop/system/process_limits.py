@@ -192,7 +192,6 @@ def _windows_job(child: subprocess.Popen[bytes], memory_mib: int) -> object:
     )
     process = ctypes.c_void_p(int(getattr(child, "_handle")))  # noqa: B009
     if not done or not kernel.AssignProcessToJobObject(job, process):
-        child.kill()
         raise ChildCrashError(
             "This system cannot limit a process, so a file from outside is not decoded",
             hint="Ask the administrator whether job objects are forbidden",

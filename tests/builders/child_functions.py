@@ -166,3 +166,31 @@ def _in_a_thread() -> None:
     thread = threading.Thread(target=time.sleep, args=(0.001,))
     thread.start()
     thread.join()
+
+
+def describe_self(_: dict[str, Any]) -> dict[str, Any]:
+    """Say which limits and variables this process has."""
+    import resource
+
+    status = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+    facts = dict(line.split(":\t", 1) for line in status if ":\t" in line)
+    names = ("RLIMIT_AS", "RLIMIT_FSIZE", "RLIMIT_CORE", "RLIMIT_NOFILE", "RLIMIT_CPU")
+    return {
+        "limits": {name: resource.getrlimit(getattr(resource, name))[0] for name in names},
+        "no_new_privileges": facts["NoNewPrivs"],
+        "filter": facts["Seccomp"],
+        "environment": dict(os.environ),
+        "descriptors": sorted(int(link.name) for link in Path("/proc/self/fd").iterdir()),
+        "in_working_folder": str(Path.cwd()) in sys.path or "" in sys.path,
+    }
+
+
+def compute_then_sleep(request: dict[str, Any]) -> None:
+    """Allow itself one second of processor time, then compute for longer."""
+    import resource
+
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(resource.RLIMIT_CPU, (int(time.process_time()) + 1, hard))
+    end = time.monotonic() + request["seconds"]
+    while time.monotonic() < end:
+        pass

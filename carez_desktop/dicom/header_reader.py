@@ -139,8 +139,9 @@ def read_open_header(stream: BinaryIO, path: Path, wanted: Iterable[int]) -> Dic
         walk.elements.explicit, walk.elements.little_endian = start.explicit, start.little_endian
         pixels = walk.run(0 if deflated_from is not None else start.offset)
     except (NotUnderstoodError, struct.error) as error:
+        what = "the file ends inside it" if isinstance(error, struct.error) else str(error)
         raise UnreadableFileError(
-            f"The DICOM header is damaged: {error}",
+            f"The DICOM header is damaged: {what}",
             subject=str(path),
             hint="The file may be truncated; export it again from its source",
         ) from error
@@ -168,6 +169,7 @@ class _Walk:
         self._wanted = wanted
         self._budget = ElementBudget()
         self._last_tag = 0
+        self._offset = 0
         self.elements = ElementTable()
         self.flags: tuple[str, ...] = ()
 
@@ -198,8 +200,10 @@ class _Walk:
         told = self._last_tag >= _AFTER_IDENTITY and 0x00280010 not in self.elements
         if not told or self._budget.left < 0:
             where = f"behind element {tag_text(self._last_tag)}"
-            raise NotUnderstoodError(f"{where}, {error}") from error
-        self.flags = ("header_cut",)
+            what = "the file ends" if isinstance(error, struct.error) else str(error)
+            raise NotUnderstoodError(f"{where}, {what}") from error
+        if self._buffer[self._offset :].strip(b"\0"):
+            self.flags = ("header_cut",)
 
     def _refill(self, needed: int, previous: int) -> int:
         """Load the chunk from where the walk stopped; a larger one if it did not advance."""
@@ -240,7 +244,7 @@ class _Walk:
                 last, offset = tag, after
                 count += 1
         finally:
-            self._last_tag = last
+            self._last_tag, self._offset = last, offset
             self._budget.left -= count
 
     def _after_sequence(self, offset: int, value: int, explicit: bool, order: str) -> int:

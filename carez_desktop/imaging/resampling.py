@@ -24,6 +24,7 @@ RESAMPLED = "resampled"
 _SNAP_MM = 1e-4
 _MOST_GROWTH = 8
 _MOST_PIXELS_GROWTH = 4.0
+_GROWTH_MIB = 256
 _CHOOSE = "Look at the slices one by one in the View page"
 
 
@@ -259,10 +260,11 @@ def _fill_value(stack: SliceStack) -> float:
 def _check_memory(stack: SliceStack, plan: _Plan, first: Volume) -> None:
     slices, rows, columns = plan.geometry.shape
     _, old_rows, old_columns = first.geometry.shape
-    if rows * columns > _MOST_PIXELS_GROWTH * old_rows * old_columns:
-        raise _refused(stack, f"its slices lie too far beside each other ({rows} x {columns})")
     samples = math.prod(first.array.shape[3:])
     needed = slices * rows * columns * samples * first.array.dtype.itemsize >> 20
+    growth = rows * columns / (old_rows * old_columns)
+    if growth > _MOST_PIXELS_GROWTH and needed > _GROWTH_MIB:
+        raise _refused(stack, f"its slices lie too far beside each other ({rows} x {columns})")
     available = available_memory_mib()
     if available is not None and needed > available:
         raise DeviceError(

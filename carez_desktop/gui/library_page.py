@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPoint, QSettings, Qt, QTimer
 from PySide6.QtGui import QKeySequence, QShortcut
@@ -33,9 +34,13 @@ from carez_desktop.gui.thumbnail_feed import ThumbnailFeed
 from carez_desktop.jobs.job_runner import Lane
 
 TYPING_MILLISECONDS = 80
-ROWS_AT_ONCE = 300
+ROWS_AT_ONCE = 150
 _HEADER_KEY = "library/header"
 _COPY_KEY = "library/copy"
+
+
+if TYPE_CHECKING:
+    from carez_desktop.workflows.describe_library import LibraryFacts
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,8 +49,7 @@ class _Listing:
     has_more: bool
     offset: int
     search: str
-    stand_in: bool
-    volumes: int
+    facts: LibraryFacts
 
 
 class LibraryPage(Page):
@@ -58,7 +62,7 @@ class LibraryPage(Page):
         self._records: tuple[VolumeRecord, ...] = ()
         self._by_id: dict[str, VolumeRecord] = {}
         self._pictures: dict[str, bytes] = {}
-        self._stand_in = False
+        self._facts: LibraryFacts | None = None
         self._has_more = False
         self._settings: QSettings | None = None
         self.verbs = LibraryVerbs(session, self)
@@ -159,8 +163,13 @@ class LibraryPage(Page):
         """The volumes listed."""
         return self._records
 
+    @property
+    def _stand_in(self) -> bool:
+        return self._facts is not None and self._facts.stand_in
+
     def entered(self) -> None:
         """Ask for the list."""
+        self._facts = None
         self.refresh()
 
     def leaving(self) -> None:
@@ -180,16 +189,16 @@ class LibraryPage(Page):
 
     def _list(self, offset: int, count: int) -> None:
         context, search = self._session.context, self.search.text().strip()
+        known = self._facts
 
         def work(_: JobCall) -> _Listing:
             from carez_desktop.workflows.describe_library import describe_library
             from carez_desktop.workflows.list_volumes import list_volumes
 
             found = list_volumes(context, search=search, limit=count + 1, offset=offset)
-            facts = describe_library(context)
-            shown = found[:count]
-            has_more = len(found) > count
-            return _Listing(shown, has_more, offset, search, facts.stand_in, facts.volumes)
+            # Counting a large library takes longer than searching it: once for each change.
+            facts = known or describe_library(context)
+            return _Listing(found[:count], len(found) > count, offset, search, facts)
 
         self._session.bridge.submit(
             "List the library",
@@ -202,14 +211,14 @@ class LibraryPage(Page):
         )
 
     def _show(self, listing: _Listing) -> None:
-        self._stand_in = listing.stand_in
+        self._facts = listing.facts
         self._has_more = listing.has_more
         if listing.offset:
             self._records = (*self._records, *listing.records)
-            self.tree.add_records(listing.records, stand_in=listing.stand_in)
+            self.tree.add_records(listing.records, stand_in=self._stand_in)
         else:
             self._records = listing.records
-            self.tree.show_records(listing.records, stand_in=listing.stand_in)
+            self.tree.show_records(listing.records, stand_in=self._stand_in)
             self.tree.set_thumbnails(self._pictures.items())
         self._by_id = {record.volume_id: record for record in self._records}
         self._session.listed = tuple(r.volume_id for r in self._records if opens(r))
@@ -219,13 +228,13 @@ class LibraryPage(Page):
 
     def _title(self, listing: _Listing) -> str:
         patients = len({record.patient_id for record in self._records})
-        noun = "simulated series" if listing.stand_in else "series"
+        noun = "simulated series" if self._stand_in else "series"
         count = f"{len(self._records)}"
         if listing.has_more:
-            of = "first found" if listing.search else f"of {listing.volumes}"
+            of = "first found" if listing.search else f"of {listing.facts.volumes}"
             return f"Library   {count} {of} {noun}"
         if listing.search:
-            count = f"{count} of {listing.volumes}"
+            count = f"{count} of {listing.facts.volumes}"
         return f"Library   {count} {noun}, {counted(patients, 'patient')}"
 
     def _take_pictures(self, pictures: dict[str, bytes]) -> None:
@@ -236,6 +245,7 @@ class LibraryPage(Page):
             self._show_details(chosen)
 
     def _library_changed(self) -> None:
+        self._facts = None
         self._pictures.clear()
         self.thumbnails.forget()
         self.refresh()

@@ -101,11 +101,11 @@ class RowBuilder:
         if patient is None:
             patient = self._group(patient_text(record))
             self._patients[record.patient_id] = patient
-            self._model.appendRow([patient, *_blanks()])
+            self._model.appendRow(patient)
         key = (record.patient_id, record.study_instance_uid)
         if key not in self._studies:
             self._studies[key] = self._group(study_text(record))
-            patient.appendRow([self._studies[key], *_blanks()])
+            patient.appendRow(self._studies[key])
         return self._studies[key]
 
     def _set(self, record: VolumeRecord, parent: QStandardItem) -> QStandardItem:
@@ -114,7 +114,7 @@ class RowBuilder:
             found = self._group(series_text(record))
             found.setData([], MEMBERS_ROLE)
             self._sets[record.set_id] = found
-            parent.appendRow([found, *_blanks()])
+            parent.appendRow(found)
         members = [*found.data(MEMBERS_ROLE), record.volume_id]
         found.setData(members, MEMBERS_ROLE)
         found.setText(f"{series_text(record)}   {record.modality}, set of {len(members)} volumes")
@@ -152,14 +152,16 @@ class RowBuilder:
                 cell.setToolTip(gone)
         return cells
 
-    def _object(self, item: ReferencedObject) -> list[QStandardItem]:
+    def _object(self, item: ReferencedObject) -> QStandardItem:
         first = self._group(object_text(item))
         first.setToolTip(place_text(item))
-        return [first, *_blanks()]
+        return first
 
     def _group(self, text: str) -> QStandardItem:
         item = _cell(text)
         item.setForeground(self._theme.colour("muted"))
+        # Qt sorts below a row only by columns that the row has.
+        item.setColumnCount(len(COLUMNS))
         self._new_groups.append(item)
         return item
 
@@ -168,7 +170,3 @@ def _cell(text: str, key: float | None = None) -> QStandardItem:
     item = QStandardItem(text)
     item.setData(text.lower() if key is None else float(key), SORT_ROLE)
     return item
-
-
-def _blanks() -> list[QStandardItem]:
-    return [QStandardItem("") for _ in COLUMNS[1:]]

@@ -22,7 +22,7 @@ from carez_desktop.domain.study import (
 )
 from carez_desktop.domain.volume import VolumeKind
 from carez_desktop.gui.application import wait_until_idle
-from carez_desktop.gui.library_page import TYPING_MILLISECONDS, LibraryPage
+from carez_desktop.gui.library_page import ROWS_AT_ONCE, TYPING_MILLISECONDS, LibraryPage
 from carez_desktop.gui.library_tree import LibraryTree
 from carez_desktop.gui.main_window import MainWindow
 from carez_desktop.gui.report_panel import import_lines, import_text
@@ -172,15 +172,15 @@ def test_the_list_is_read_in_pages(window: MainWindow, monkeypatch: pytest.Monke
     assert wait_until_idle(window, 20)
     page = window.page("library")
     assert isinstance(page, LibraryPage)
-    assert len(page.records) == 300
-    assert asked[0] == ("", 301, 0)
+    assert len(page.records) == ROWS_AT_ONCE
+    assert asked[0] == ("", ROWS_AT_ONCE + 1, 0)
     bar = page.tree.verticalScrollBar()
     bar.setValue(bar.maximum())
     page.tree._tell_looked()
     assert wait_until_idle(window, 20)
-    assert len(page.records) == 600
-    assert asked[-1] == ("", 301, 300)
-    assert len(window.session.listed) == 600
+    assert len(page.records) == 2 * ROWS_AT_ONCE
+    assert asked[-1] == ("", ROWS_AT_ONCE + 1, ROWS_AT_ONCE)
+    assert len(window.session.listed) == 2 * ROWS_AT_ONCE
 
 
 def test_typing_asks_once_soon_and_drops_what_is_stale(

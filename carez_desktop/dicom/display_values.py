@@ -6,7 +6,7 @@ PS3.3 C.11.2 (VOI LUT), C.7.6.16.2.10 (Frame VOI LUT), C.7.6.16.2.11 (Real World
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from carez_desktop.dicom.elements import ElementTable
 from carez_desktop.dicom.modality_values import Rescale, read_lut
@@ -85,13 +85,27 @@ def read_real_world_maps(
 
     Mappings by table, and those without slope or range, are left out.
     """
-    found = []
+    signed = elements.unsigned(_SIGNED) == 1
     items = (*elements.items(_REAL_WORLD), *_groups(elements, frame, _REAL_WORLD))
+    return linear_maps(items, rescale, signed=signed)
+
+
+def linear_maps(
+    items: Sequence[ElementTable], rescale: Rescale, *, signed: bool
+) -> tuple[RealWorldMap, ...]:
+    """Return the linear mappings of the items of a Real World Value Mapping Sequence.
+
+    Args:
+        items: Of the sequence.
+        rescale: Stored to modality value of the pixels.
+        signed: Whether the pixels are, and with them the range that is mapped.
+    """
+    found = []
     for item in items[:_MOST_MAPS]:
         slope, intercept = item.binary(_SLOPE, "d"), item.binary(_INTERCEPT, "d")
         if slope is None or item.raw(_LUT_DATA):
             continue
-        first, last = _mapped_range(item, signed=elements.unsigned(_SIGNED) == 1)
+        first, last = _mapped_range(item, signed=signed)
         if first is None or last is None:
             continue
         found.append(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
+from carez_desktop.dicom.real_world_objects import read_linked_maps
 from carez_desktop.dicom.slice_reading import SlicePart, read_slice_arrays
 from carez_desktop.dicom.slice_source import AGAIN
 from carez_desktop.dicom.uptake import SuvReading
@@ -78,7 +80,14 @@ def read_volume(
     )
     geometry = _checked_geometry(record, [source.instance for source in loaded.sources])
     suv.settle(loaded)
-    return describe(record, loaded, geometry, suv)
+    volume = describe(record, loaded, geometry, suv)
+    reference = loaded.sources[loaded.reference]
+    maps, findings = read_linked_maps(record, reference, is_suv=suv.is_suv)
+    return replace(
+        volume,
+        real_world_maps=(*volume.real_world_maps, *maps),
+        findings=(*volume.findings, *findings),
+    )
 
 
 def read_slices(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,11 @@ from carez_desktop.dicom.display_values import (
 from carez_desktop.dicom.elements import ElementTable
 from carez_desktop.dicom.header_reader import read_header
 from carez_desktop.dicom.modality_values import Rescale, read_modality_lut
-from carez_desktop.dicom.slice_source import REFERENCE_TAGS
+from carez_desktop.dicom.real_world_objects import MAPPING_OBJECT, read_linked_maps
+from carez_desktop.dicom.scan import scan_files
+from carez_desktop.dicom.slice_source import REFERENCE_TAGS, RecordFiles
+from carez_desktop.domain.stacking import stack_instances
+from carez_desktop.domain.study import ReferencedObject
 from carez_desktop.domain.window import VoiFunction, VoiWindow
 from carez_desktop.errors import UnreadableFileError
 from tests.builders.dicom_series import SeriesPlan, build_series
@@ -161,3 +166,41 @@ def test_padding_is_a_range_of_modality_values(
     (path,) = build_series(tmp_path, SeriesPlan((1, 6, 8), signed=signed), change)
     elements = read_header(path, REFERENCE_TAGS).elements
     assert read_padding(elements, Rescale(1.0, -1024.0)) == wanted
+
+
+def test_mapping_objects_are_read_and_those_that_contradict_left_out(tmp_path: Path) -> None:
+    (path,) = build_series(tmp_path, SeriesPlan((1, 6, 8), slope="0.5", intercept="0"))
+    (record,) = stack_instances(scan_files([tmp_path]).headers)
+    objects = []
+    for name, slope in (("good", 0.5), ("bad", 1.0)):
+        unit = item_of(CodeValue="{SUVbw}g/ml", CodingSchemeDesignator="UCUM", CodeMeaning="SUV")
+        mapping = item_of(
+            RealWorldValueSlope=slope,
+            RealWorldValueIntercept=0.0,
+            DoubleFloatRealWorldValueFirstValueMapped=-1e5,
+            DoubleFloatRealWorldValueLastValueMapped=1e5,
+            LUTLabel=name,
+            MeasurementUnitsCodeSequence=[unit],
+        )
+        image = item_of(ReferencedSOPInstanceUID="1.2.3.4.1")
+        group = item_of(ReferencedImageSequence=[image], RealWorldValueMappingSequence=[mapping])
+
+        def change(_: int, data: Dataset, group: Dataset = group) -> None:
+            data.ReferencedImageRealWorldValueMappingSequence = [group]
+
+        (target,) = build_series(tmp_path.parent / name, SeriesPlan((1, 6, 8)), change)
+        objects.append(
+            ReferencedObject(MAPPING_OBJECT, name, "", (record.series_instance_uid,), str(target))
+        )
+    gone = replace(objects[0], path=str(tmp_path / "gone"))
+    files = RecordFiles(record)
+    source = files.source(0)
+    files.close()
+    linked = replace(record, objects=(*objects, gone))
+    maps, findings = read_linked_maps(linked, source, is_suv=True)
+    assert [m.name for m in maps] == ["good"]
+    assert [f.code for f in findings] == ["real_world_map_differs", "real_world_map_lost"]
+    assert "stored value x 1, the image x 0.5" in findings[0].text
+    maps, _ = read_linked_maps(linked, source, is_suv=False)
+    assert [m.name for m in maps] == ["good", "bad"]
+    assert path.exists()

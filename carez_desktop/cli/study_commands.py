@@ -32,7 +32,10 @@ def import_command(
     context: typer.Context,
     paths: Annotated[
         list[Path],
-        typer.Argument(help="Folders, files (DICOM, NIfTI, NRRD), ZIP archives, a DICOMDIR."),
+        typer.Argument(
+            help="Folders, files (DICOM, NIfTI, NRRD), ZIP archives, a DICOMDIR.",
+            readable=False,  # the scan says in words what may not be read
+        ),
     ],
     copy: Annotated[
         bool, typer.Option("--copy", help="Keep copies in the home folder, not in place.")

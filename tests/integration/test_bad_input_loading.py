@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -138,6 +139,64 @@ def test_a_folder_that_vanished_leaves_the_library_usable(
     assert {volume["volume_id"] for volume in listed} == {GOOD, OTHER}
     carez("import", studies).does()
     carez("volume", OTHER, "--out", tmp_path / "y.nrrd").does()
+
+
+# A table of labels
+
+
+def test_keys_that_nobody_has_are_listed_and_the_others_join(
+    carez: CommandLine, studies: Path, tmp_path: Path
+) -> None:
+    carez("import", studies).does()
+    table = tmp_path / "labels.csv"
+    table.write_text(f"series_instance_uid,disease\n{GOOD},nodule\n9.9.9,none\n8.8.8,none\n")
+    carez("library", "label", table).does("1 key", "9.9.9", "8.8.8")
+    document = carez("--json", "library", "label", table).document
+    assert set(document["unmatched"]) == {"9.9.9", "8.8.8"}
+    assert len(document["matched"]) == 1
+    labels = {v["volume_id"]: v["labels"] for v in carez("--json", "series").document}
+    assert labels == {GOOD: {"disease": "nodule"}, OTHER: {}}
+
+
+def test_two_rows_for_one_patient_that_disagree_are_refused_with_both_lines(
+    carez: CommandLine, studies: Path, tmp_path: Path
+) -> None:
+    carez("import", studies).does()
+    table = tmp_path / "labels.csv"
+    table.write_text("patient_id,disease\nP1,nodule\nP2,none\nP1,none\n")
+    carez("library", "label", table).refuses(3, "labels.csv", "lines 2 and 4")
+    assert {str(v["labels"]) for v in carez("--json", "series").document} == {"{}"}
+    table.write_text("patient_id,disease\nP1,nodule\nP1,nodule\n")
+    carez("library", "label", table).does()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"nothing\n", b"patient_id\nP1\n", b"\x00\xff\xfe", b"disease\nnodule\n"],
+    ids=["empty", "header", "no labels", "binary", "no key"],
+)
+def test_a_table_that_is_none_changes_nothing(
+    carez: CommandLine, studies: Path, tmp_path: Path, content: bytes
+) -> None:
+    carez("import", studies).does()
+    table = tmp_path / "labels.csv"
+    table.write_bytes(content)
+    told = carez("library", "label", table)
+    assert told.code in (2, 3), told
+    told.refuses(told.code, "labels.csv")
+    assert {str(v["labels"]) for v in carez("--json", "series").document} == {"{}"}
+
+
+def test_a_library_of_a_newer_version_is_left_alone(carez: CommandLine, studies: Path) -> None:
+    carez("import", studies).does()
+    library = carez.home / "library" / "library.sqlite3"
+    with sqlite3.connect(library) as connection:
+        connection.execute("INSERT INTO schema_version VALUES (999, '2040-01-01')")
+    connection.close()
+    before = library.read_bytes()
+    for order in (("import", studies), ("library", "rescan"), ("volume", GOOD, "--out", "x.nrrd")):
+        carez(*order).refuses(6, str(library), "newer")
+    assert library.read_bytes() == before
 
 
 # A disk that is full

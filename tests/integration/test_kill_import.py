@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import sys
 import time
@@ -17,6 +18,7 @@ from carez_desktop.domain.study import VolumeRecord
 from carez_desktop.workflows.context import open_context
 from tests.builders.command_line import Outcome, outcome_of, start_process, state_of_files
 from tests.builders.dicom_series import SeriesPlan, build_series
+from tests.builders.old_libraries import plain_volume, write_version_1
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="sends POSIX signals")
 
@@ -208,6 +210,34 @@ def kill_labels(tmp_path: Path, times: int) -> None:
         (value,) = found
     killer.complete("library", "label", table)
     assert {r.labels["outcome"] for r in volumes_of(killer.home)} == {str(times)}
+
+
+def test_a_killed_migration_loses_nothing(tmp_path: Path) -> None:
+    kill_migrations(tmp_path, 3)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(0)
+def test_a_migration_that_is_killed_thirty_times(tmp_path: Path) -> None:
+    kill_migrations(tmp_path, 30)
+
+
+def kill_migrations(tmp_path: Path, times: int) -> None:
+    """Kill the first start of a new version over a library of the old one."""
+    volumes = [plain_volume(number, "/data") for number in range(1, 2001)]
+    killer = Killer(tmp_path / "first")
+    library = killer.home / "library" / "library.sqlite3"
+    write_version_1(library, volumes)
+    old = library.read_bytes()
+    killer.complete("series", "--search", "nobody")
+    for turn in range(times):
+        killer.home = tmp_path / f"home{turn}"
+        (killer.home / "library").mkdir(parents=True)
+        killer.home.chmod(0o700)
+        (killer.home / "library" / "library.sqlite3").write_bytes(old)
+        killer.kill("series", "--search", "nobody")
+        assert len(volumes_of(killer.home)) == len(volumes), f"seed {killer.seed}"
+        shutil.rmtree(killer.home)
 
 
 def test_a_first_import_that_is_killed_leaves_all_or_nothing(tmp_path: Path) -> None:

@@ -47,7 +47,8 @@ class CaseStrip(QListWidget):
         # The renderer is imported with the first picture, not with the page.
         from carez_desktop.rendering.display_values import grey_levels
         from carez_desktop.rendering.slice_pipeline import SliceSampler
-        from carez_desktop.workspace.viewport import Plane, Viewport
+        from carez_desktop.workspace.plane_basis import Plane
+        from carez_desktop.workspace.viewport import Viewport
 
         viewport = Viewport(Plane.AXIAL, volume.geometry)
         viewport.resize(_EDGE, _EDGE)

@@ -12,7 +12,7 @@ from carez_desktop.gui.slice_pane import SlicePane
 from carez_desktop.gui.theme import Theme
 from carez_desktop.rendering.slice_pipeline import SliceSampler, StackSampler, sampler_of
 from carez_desktop.workspace.comparison import Comparison
-from carez_desktop.workspace.viewport import Plane
+from carez_desktop.workspace.plane_basis import Plane
 
 Place = tuple[int, int, int, int]
 _COLUMNS = 4

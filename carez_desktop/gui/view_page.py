@@ -21,7 +21,7 @@ from carez_desktop.jobs.job_runner import Job, JobStatus, time_left_text
 from carez_desktop.workspace.commands import COMMANDS
 from carez_desktop.workspace.comparison import Comparison, order_for_comparison
 from carez_desktop.workspace.layer import Layer
-from carez_desktop.workspace.viewport import Plane
+from carez_desktop.workspace.plane_basis import Plane
 
 _LAYOUT_TIP = "Layout (double click or Return on a pane)"
 

@@ -17,7 +17,8 @@ from carez_desktop.rendering.annotations_text import (
 )
 from carez_desktop.rendering.slice_pipeline import voxel_at
 from carez_desktop.workspace.layer import Layer
-from carez_desktop.workspace.viewport import Plane, Viewport
+from carez_desktop.workspace.plane_basis import Plane
+from carez_desktop.workspace.viewport import Viewport
 
 SYNTHETIC_BADGE = "SYNTHETIC"
 STAND_IN_BADGE = "SIMULATED"

@@ -9,8 +9,9 @@ import numpy as np
 from carez_desktop.domain.volume import Volume, VolumeKind
 from carez_desktop.workspace.layer import Layer
 from carez_desktop.workspace.link_group import LinkGroup, refusal_to_link
+from carez_desktop.workspace.plane_basis import Plane, acquired_plane
 from carez_desktop.workspace.stack_viewport import StackViewport
-from carez_desktop.workspace.viewport import Plane, Viewport, acquired_plane
+from carez_desktop.workspace.viewport import Viewport
 
 ROLES = ("left", "right")
 

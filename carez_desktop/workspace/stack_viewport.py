@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 from carez_desktop.domain.geometry import VolumeGeometry
 from carez_desktop.domain.patient_space import FloatArray
-from carez_desktop.workspace.viewport import Viewport, acquired_plane
+from carez_desktop.workspace.plane_basis import acquired_plane
+from carez_desktop.workspace.viewport import Viewport
 
 
 class StackViewport(Viewport):

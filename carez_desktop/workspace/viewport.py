@@ -1,17 +1,8 @@
-"""A viewport: which plane of the patient a pane shows, how large, and which way round.
-
-Radiological display: the patient's right at the viewer's left in axial and coronal planes, the
-front at the left in sagittal ones, the head up. Planes follow the grid of the volume where it is
-turned against the patient, so that acquired slices are shown as acquired; the letters at the edges
-say how it lies.
-"""
+"""A viewport: which plane of the patient a pane shows, how large, and which way round."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from enum import StrEnum
-from itertools import permutations
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -19,81 +10,19 @@ import numpy.typing as npt
 from psygnal import Signal
 
 from carez_desktop.domain.geometry import VolumeGeometry
-from carez_desktop.domain.patient_space import FloatArray, unit_vector
+from carez_desktop.domain.patient_space import FloatArray
+from carez_desktop.workspace.plane_basis import (
+    Plane,
+    PlaneBasis,
+    is_along_grid,
+    plane_bases,
+    rotated_basis,
+)
+from carez_desktop.workspace.slab import Slab
 
 _MARGIN = 1.02
 _SMALLEST_MM_PER_PIXEL = 0.005
 _LARGEST_MM_PER_PIXEL = 20.0
-
-
-class Plane(StrEnum):
-    """The three planes of a study."""
-
-    AXIAL = "axial"
-    SAGITTAL = "sagittal"
-    CORONAL = "coronal"
-
-
-@dataclass(frozen=True, eq=False)
-class PlaneBasis:
-    """Unit vectors of a plane on the screen, in LPS.
-
-    Attributes:
-        right: (3,) towards the viewer's right.
-        down: (3,) downwards on the screen.
-        forward: (3,) the way slices count: head to foot, right to left, front to back.
-        grid_axis: Which array axis (0 slice, 1 row, 2 column) steps through the planes.
-        forward_sign: +1 where `forward` is along the increasing index, else -1.
-        step_mm: Distance of neighbouring planes in mm.
-    """
-
-    right: FloatArray
-    down: FloatArray
-    forward: FloatArray
-    grid_axis: int
-    forward_sign: int
-    step_mm: float
-
-
-def _axes_by_patient_axis(geometry: VolumeGeometry) -> tuple[tuple[int, FloatArray], ...]:
-    """For x (left), y (back), z (head): the grid axis nearest to it and its signed unit vector."""
-    direction = geometry.direction_lps
-    best = max(
-        permutations(range(3)),
-        key=lambda order: sum(abs(direction[axis, order[axis]]) for axis in range(3)),
-    )
-    axes = []
-    for patient_axis, grid_axis in enumerate(best):
-        vector = direction[:, grid_axis]
-        axes.append((grid_axis, vector if vector[patient_axis] >= 0 else -vector))
-    return tuple(axes)
-
-
-def plane_bases(geometry: VolumeGeometry) -> Mapping[Plane, PlaneBasis]:
-    """Return the three plane bases of a volume, radiological way round.
-
-    Works for oblique and left-handed grids: each grid axis is matched to the patient axis that it
-    follows most, all three together, and turned to point left, back and head.
-    """
-    (x_axis, left), (y_axis, back), (z_axis, head) = _axes_by_patient_axis(geometry)
-
-    def basis(right: FloatArray, down: FloatArray, grid_axis: int, way: FloatArray) -> PlaneBasis:
-        normal = unit_vector(np.cross(right, down))
-        forward = normal if float(normal @ way) > 0 else -normal
-        along = float(forward @ geometry.affine[:3, grid_axis])
-        return PlaneBasis(right, down, forward, grid_axis, 1 if along > 0 else -1, abs(along))
-
-    return {
-        Plane.AXIAL: basis(left, back, z_axis, -head),
-        Plane.SAGITTAL: basis(back, -head, x_axis, left),
-        Plane.CORONAL: basis(left, -head, y_axis, back),
-    }
-
-
-def acquired_plane(geometry: VolumeGeometry) -> Plane:
-    """Return the plane in which slices were acquired (stored, for an image without a place)."""
-    bases = plane_bases(geometry)
-    return next(plane for plane in Plane if bases[plane].grid_axis == 0)
 
 
 class Viewport:
@@ -128,6 +57,9 @@ class Viewport:
         self._size = (256, 256)
         self._flip_h = False
         self._flip_v = False
+        self._turns = 0
+        self._slab = Slab()
+        self._is_oblique = False
         self._fitted = True
         self.fit()
 
@@ -171,14 +103,37 @@ class Viewport:
         return (self._flip_h, self._flip_v)
 
     @property
+    def turns(self) -> int:
+        """Quarter turns of the picture, clockwise: 0 to 3."""
+        return self._turns
+
+    @property
+    def slab(self) -> Slab:
+        """How thick the plane is, and how values through it are joined."""
+        return self._slab
+
+    @property
+    def is_oblique(self) -> bool:
+        """Whether the plane was turned away from the slices of the grid."""
+        return self._is_oblique
+
+    @property
     def right(self) -> FloatArray:
-        """(3,) unit vector towards the viewer's right, flips included."""
-        return -self.basis.right if self._flip_h else self.basis.right
+        """(3,) unit vector towards the viewer's right, flips and turns included."""
+        return self._screen_axes()[0]
 
     @property
     def down(self) -> FloatArray:
-        """(3,) unit vector downwards on the screen, flips included."""
-        return -self.basis.down if self._flip_v else self.basis.down
+        """(3,) unit vector downwards on the screen, flips and turns included."""
+        return self._screen_axes()[1]
+
+    def _screen_axes(self) -> tuple[FloatArray, FloatArray]:
+        right = -self.basis.right if self._flip_h else self.basis.right
+        down = -self.basis.down if self._flip_v else self.basis.down
+        for _ in range(self._turns):
+            # What was above comes to the right.
+            right, down = -down, right
+        return right, down
 
     # -- changes -------------------------------------------------------------------------------
 
@@ -196,6 +151,50 @@ class Viewport:
         if (horizontal, vertical) != (self._flip_h, self._flip_v):
             self._flip_h, self._flip_v = horizontal, vertical
             self.changed.emit()
+
+    def set_turns(self, turns: int) -> None:
+        """Turn the picture clockwise by quarters; the letters follow."""
+        if turns % 4 == self._turns:
+            return
+        self._turns = turns % 4
+        if self._fitted:
+            self.fit()
+        else:
+            self.changed.emit()
+
+    def set_slab(self, slab: Slab) -> None:
+        """Join the values of a thicker plane."""
+        if slab != self._slab:
+            self._slab = slab
+            self.changed.emit()
+
+    def set_basis(self, basis: PlaneBasis) -> None:
+        """Look at another plane through the same cursor."""
+        self.basis = basis
+        self._is_oblique = not is_along_grid(basis, self.geometry)
+        if self._fitted:
+            self.fit()
+        else:
+            self.changed.emit()
+
+    def rotate(self, rotation: FloatArray) -> None:
+        """Turn the plane about the cursor by a (3, 3) rotation in LPS."""
+        self.set_basis(rotated_basis(self.basis, rotation, self.geometry))
+
+    def reset_plane(self) -> None:
+        """Return to the slices of the grid."""
+        if self._is_oblique:
+            self.set_basis(plane_bases(self.geometry)[self.plane])
+
+    def show_one_to_one(self, pixel_ratio: float = 1.0) -> None:
+        """Show a voxel of the plane (its finer spacing) on each device pixel.
+
+        Args:
+            pixel_ratio: Device pixels for each logical pixel (HiDPI).
+        """
+        steps = self.geometry.spacing_mm
+        finest = min(step for axis, step in enumerate(steps) if axis != self.basis.grid_axis)
+        self.show(self._centre, finest * pixel_ratio)
 
     def resize(self, width: int, height: int) -> None:
         """Take the size of the pane in logical pixels; a fitted view stays fitted."""
@@ -215,7 +214,7 @@ class Viewport:
         reach = [
             float(np.abs(corners @ axis).max())
             + float(np.abs(self.geometry.direction_lps.T @ axis) @ half_voxel)
-            for axis in (self.basis.right, self.basis.down)
+            for axis in self._screen_axes()
         ]
         scale = max(2.0 * reach[0] / self._size[0], 2.0 * reach[1] / self._size[1]) * _MARGIN
         self._centre = self.geometry.centre_lps
@@ -245,6 +244,10 @@ class Viewport:
     def go_to_slice(self, number: int) -> None:
         """Go to a slice counted from 0 along `forward`; the plane then meets the voxel centres."""
         bounded = min(max(number, 0), self.slice_count - 1)
+        if self._is_oblique:
+            ahead = (bounded + 1 - self.slice_number) * self.basis.step_mm
+            self.cursor_lps = self._cursor + self.basis.forward * ahead
+            return
         index = self.geometry.lps_to_index(self._cursor)
         axis = self.basis.grid_axis
         last = self.slice_count - 1
@@ -255,12 +258,19 @@ class Viewport:
 
     @property
     def slice_count(self) -> int:
-        """How many slices lie along this plane's normal."""
+        """How many slices lie along this plane's normal; steps of an oblique one."""
+        if self._is_oblique:
+            near, far = self._reach_along_normal()
+            return 1 + int((far - near) / self.basis.step_mm)
         return self.geometry.shape[self.basis.grid_axis]
 
     @property
     def slice_number(self) -> int:
         """The slice shown, from 1, counted along `forward`."""
+        if self._is_oblique:
+            near, _ = self._reach_along_normal()
+            ahead = float(self._cursor @ self.basis.forward) - near
+            return min(max(1 + round(ahead / self.basis.step_mm), 1), self.slice_count)
         index = self.array_index
         return 1 + (index if self.basis.forward_sign > 0 else self.slice_count - 1 - index)
 
@@ -269,6 +279,11 @@ class Viewport:
         """The slice shown, from 0, counted along the array axis that this plane steps through."""
         index = round(float(self.geometry.lps_to_index(self._cursor)[self.basis.grid_axis]))
         return min(max(index, 0), self.slice_count - 1)
+
+    def _reach_along_normal(self) -> tuple[float, float]:
+        """Nearest and farthest corner of the volume along `forward`, in mm."""
+        along = self.geometry.corners_lps @ self.basis.forward
+        return float(along.min()), float(along.max())
 
     @property
     def plane_centre_lps(self) -> FloatArray:

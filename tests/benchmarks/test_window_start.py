@@ -18,7 +18,8 @@ from carez_desktop.domain.volume import Volume
 from carez_desktop.rendering.display_values import grey_levels
 from carez_desktop.rendering.slice_pipeline import SliceSampler
 from carez_desktop.workspace.display_window import DisplayWindow
-from carez_desktop.workspace.viewport import Plane, Viewport
+from carez_desktop.workspace.plane_basis import Plane
+from carez_desktop.workspace.viewport import Viewport
 from tests.builders.analytic_volumes import rotation
 
 pytestmark = pytest.mark.benchmark

@@ -24,7 +24,7 @@ from carez_desktop.gui.view_actions import frame_milliseconds
 from carez_desktop.gui.view_loading import preview
 from carez_desktop.gui.view_page import ViewPage
 from carez_desktop.workspace.layer import Layer
-from carez_desktop.workspace.viewport import Plane
+from carez_desktop.workspace.plane_basis import Plane
 from tests.builders.analytic_volumes import analytic_volume
 from tests.builders.irregular_stacks import tilted_stack
 

@@ -16,7 +16,7 @@ from carez_desktop.gui.main_window import MainWindow
 from carez_desktop.gui.view_page import ViewPage
 from carez_desktop.rendering.slice_pipeline import value_at
 from carez_desktop.workspace.display_window import DisplayWindow
-from carez_desktop.workspace.viewport import Plane
+from carez_desktop.workspace.plane_basis import Plane
 from tests.builders.analytic_volumes import analytic_volume
 
 Button, Modifier = Qt.MouseButton, Qt.KeyboardModifier

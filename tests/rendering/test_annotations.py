@@ -9,7 +9,8 @@ from carez_desktop.domain.volume import Volume, VolumeKind
 from carez_desktop.rendering.annotations import annotate, edge_letters, ruler
 from carez_desktop.rendering.slice_pipeline import SliceSampler
 from carez_desktop.workspace.layer import Layer
-from carez_desktop.workspace.viewport import Plane, Viewport
+from carez_desktop.workspace.plane_basis import Plane
+from carez_desktop.workspace.viewport import Viewport
 from tests.builders.analytic_volumes import GEOMETRIES, analytic_volume
 
 ALIGNED = ("axial", "feet_last", "left_handed", "sagittal", "coronal")

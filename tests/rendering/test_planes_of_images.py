@@ -13,7 +13,8 @@ from carez_desktop.rendering.overlay_mask import overlay_mask
 from carez_desktop.rendering.slice_pipeline import SliceSampler, StackSampler
 from carez_desktop.workspace.comparison import Comparison
 from carez_desktop.workspace.layer import Layer
-from carez_desktop.workspace.viewport import Plane, Viewport
+from carez_desktop.workspace.plane_basis import Plane
+from carez_desktop.workspace.viewport import Viewport
 from tests.builders.analytic_volumes import GEOMETRIES, analytic_value
 from tests.builders.irregular_stacks import tilted_stack
 

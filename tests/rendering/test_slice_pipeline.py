@@ -16,7 +16,8 @@ from carez_desktop.rendering.slice_pipeline import (
     value_at,
 )
 from carez_desktop.workspace.display_window import DisplayWindow
-from carez_desktop.workspace.viewport import Plane, Viewport
+from carez_desktop.workspace.plane_basis import Plane
+from carez_desktop.workspace.viewport import Viewport
 from tests.builders.analytic_volumes import GEOMETRIES, analytic_value, analytic_volume, rotation
 
 PLANES = list(Plane)

@@ -10,7 +10,7 @@ from carez_desktop.domain.volume import VolumeKind
 from carez_desktop.workspace.comparison import Comparison, order_for_comparison
 from carez_desktop.workspace.display_window import DisplayWindow
 from carez_desktop.workspace.layer import Layer
-from carez_desktop.workspace.viewport import Plane
+from carez_desktop.workspace.plane_basis import Plane
 from tests.builders.analytic_volumes import analytic_volume
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from carez_desktop.workspace.viewport import Plane, Viewport, plane_bases
+from carez_desktop.workspace.plane_basis import Plane, plane_bases
+from carez_desktop.workspace.viewport import Viewport
 from tests.builders.analytic_volumes import GEOMETRIES
 
 

@@ -203,6 +203,23 @@ class StudyLibrary:
             ).fetchone()
         return None if row is None else bytes(row[0])
 
+    def without_thumbnail(self, volume_ids: Sequence[str] | None = None) -> tuple[str, ...]:
+        """Return the ids of volumes that have no thumbnail, of those given or of all."""
+        query = (
+            "SELECT volume_id FROM volumes WHERE NOT EXISTS "
+            "(SELECT 1 FROM thumbnails WHERE thumbnails.volume_id = volumes.volume_id)"
+        )
+        found: list[str] = []
+        with self.database.reading() as connection:
+            if volume_ids is None:
+                rows = connection.execute(f"{query} ORDER BY patient_id, study_date, volume_id")
+                return tuple(volume_id for (volume_id,) in rows)
+            for chunk, marks in chunks([*dict.fromkeys(volume_ids)]):
+                rows = connection.execute(f"{query} AND volume_id IN ({marks})", chunk)
+                missing = {volume_id for (volume_id,) in rows}
+                found.extend(volume_id for volume_id in chunk if volume_id in missing)
+        return tuple(found)
+
     def set_thumbnail(self, volume_id: str, png: bytes) -> None:
         """Keep the PNG of a known volume; one of an unknown volume is dropped."""
         with self.database.writing() as connection:

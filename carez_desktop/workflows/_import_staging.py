@@ -7,42 +7,21 @@ from what was read of the files; they are not read twice.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from carez_desktop.domain.finding import Finding, Severity
+from carez_desktop.domain.finding import Finding
 from carez_desktop.domain.study import InstanceHeader, UnreadableFile, VolumeRecord
 from carez_desktop.library.import_rows import ImportChange, SeriesChange
-from carez_desktop.library.instance_rows import COPY, IMAGE, OBJECT, OTHER, VOLUME, FileRow
+from carez_desktop.library.instance_rows import IMAGE, OBJECT, OTHER, FileRow
+from carez_desktop.workflows._found_files import FoundFiles, facts_of
+from carez_desktop.workflows._volume_file_staging import stage_volume_files
 
 if TYPE_CHECKING:
-    from carez_desktop.dicom.scan import ScanResult
     from carez_desktop.library.known_files import KnownFiles
     from carez_desktop.library.study_library import StudyLibrary
     from carez_desktop.workflows.context import WorkflowContext
-
-
-@dataclass(frozen=True)
-class FoundFiles:
-    """What was read of the files of one import.
-
-    Attributes:
-        scan: Headers, objects, unreadable files.
-        described: One record or more for each new or changed NIfTI or NRRD file, by its path.
-        unreadable: Files that could not be read, volume files too.
-        known: What the library was asked.
-        folders: The folders that were given.
-        copied: Files of which the scan names managed copies.
-    """
-
-    scan: ScanResult
-    described: Mapping[str, tuple[VolumeRecord, ...]]
-    unreadable: tuple[UnreadableFile, ...]
-    known: KnownFiles
-    folders: tuple[str, ...]
-    copied: Collection[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -81,8 +60,10 @@ def stage_import(
     with library.database.reading() as connection:
         revision = revision_of(connection)
     series, replaced = _stage_images(context, found, stand_in=stand_in)
-    files, copies, moved_files = _stage_volume_files(library, found)
+    files, copies, moved_files = stage_volume_files(library, found)
     series += files.series
+    of_files = {item.key for item in files.series}
+    series = [item for item in series if item.records or item.key not in of_files]
     forget = {*replaced, *moved_files, *_taken_over(found)}
     gone = {
         number
@@ -299,74 +280,6 @@ def _is_given_up(
     return any(path in found.known.changed and path not in damaged for path in paths)
 
 
-@dataclass(frozen=True)
-class _StagedFiles:
-    series: list[SeriesChange]
-    files: list[FileRow]
-
-
-def _stage_volume_files(
-    library: StudyLibrary, found: FoundFiles
-) -> tuple[_StagedFiles, tuple[Finding, ...], tuple[str, ...]]:
-    """Return volume files as series of their own, the copies left out, and files that moved."""
-    from carez_desktop.domain.label_files import set_apart_label_files
-    from carez_desktop.library.volume_rows import series_key
-
-    staged = _StagedFiles([], [])
-    copies, moved = [], []
-    kept: dict[str, VolumeRecord] = {}
-    known = _owners(library, found.described)
-    for path, records in found.described.items():
-        first = records[0]
-        owner = kept[first.volume_id].paths[0] if first.volume_id in kept else None
-        stored = known.get(first.volume_id)
-        if owner is None and stored is not None and stored != path:
-            stays = stored not in found.known.changed and stored not in found.copied
-            if stays and os.path.exists(stored):  # noqa: PTH110
-                owner = stored
-            else:
-                moved.append(stored)
-        if owner is not None:
-            text = "1 file is a copy of another and was left out"
-            copies.append(Finding(Severity.INFO, "copy", first.volume_id, text))
-        else:
-            kept.update({record.volume_id: record for record in records})
-        role = VOLUME if owner is None else COPY
-        key = series_key(first) if owner is None else ""
-        staged.files.append(FileRow(path, *_facts(found, path), role, "", key))
-    unchanged = _unchanged_files(library, found.known) if kept else ()
-    apart = set_apart_label_files((*unchanged, *kept.values()))
-    changes: dict[str, list[VolumeRecord]] = {}
-    for record in apart:
-        changes.setdefault(series_key(record), []).append(record)
-    before: dict[str, list[VolumeRecord]] = {}
-    for record in unchanged:
-        before.setdefault(series_key(record), []).append(record)
-    staged.series.extend(
-        SeriesChange(key, tuple(records))
-        for key, records in changes.items()
-        if records != before.get(key)
-    )
-    return staged, tuple(copies), tuple(moved)
-
-
-def _owners(
-    library: StudyLibrary, described: Mapping[str, tuple[VolumeRecord, ...]]
-) -> dict[str, str]:
-    """Return volume_id -> file of volumes that the library knows already."""
-    ids = [records[0].volume_id for records in described.values()]
-    return {record.volume_id: record.paths[0] for record in library.volumes_with("volume_id", ids)}
-
-
-def _unchanged_files(library: StudyLibrary, known: KnownFiles) -> tuple[VolumeRecord, ...]:
-    """Return the volumes of unchanged NIfTI and NRRD files, which new ones may be labels of."""
-    from carez_desktop.library.volume_queries import as_imported, volumes_of
-
-    with library.database.reading() as connection:
-        records = volumes_of(connection, sorted(known.series))
-    return tuple(as_imported(record) for record in records if record.source_format != "dicom")
-
-
 def _image_files(headers: Iterable[InstanceHeader]) -> list[FileRow]:
     from carez_desktop.domain.stacking import series_key
 
@@ -387,7 +300,7 @@ def _image_files(headers: Iterable[InstanceHeader]) -> list[FileRow]:
 
 def _object_files(found: FoundFiles) -> list[FileRow]:
     return [
-        FileRow(item.path, *_facts(found, item.path), OBJECT, item.sop_instance_uid)
+        FileRow(item.path, *facts_of(found, item.path), OBJECT, item.sop_instance_uid)
         for item in found.scan.objects
     ]
 
@@ -397,8 +310,8 @@ def _rest(found: FoundFiles) -> list[FileRow]:
     taken = {header.path for header in found.scan.headers}
     taken |= {item.path for item in found.scan.objects}
     taken |= {file.path for file in found.unreadable} | set(found.described)
-    taken |= {str(path) for path in getattr(found.scan, "archives", ())}
-    taken |= {str(path) for path in getattr(found.scan, "directories", ())}
+    taken |= {str(path) for path in found.scan.archives}
+    taken |= {str(path) for path in found.scan.directories}
     return [
         FileRow(path, size, modified_ns, OTHER)
         for path, (size, modified_ns) in found.known.fresh.items()
@@ -409,21 +322,3 @@ def _rest(found: FoundFiles) -> list[FileRow]:
 def _taken_over(found: FoundFiles) -> list[str]:
     """Return the known files that can no longer be read; they are tried again next time."""
     return [file.path for file in found.unreadable if file.path in found.known.changed]
-
-
-def _facts(found: FoundFiles, path: str) -> tuple[int, int]:
-    facts = found.known.fresh.get(path)
-    if facts is not None:
-        return facts
-    now = Path(path).stat()
-    return now.st_size, now.st_mtime_ns
-
-
-def with_more_headers(scan: ScanResult, more: ScanResult) -> ScanResult:
-    """Return a scan with what a second one read of further files."""
-    return replace(
-        scan,
-        headers=(*scan.headers, *more.headers),
-        objects=(*scan.objects, *more.objects),
-        unreadable=(*scan.unreadable, *more.unreadable),
-    )

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from carez_desktop.dicom.scan import ScanResult
     from carez_desktop.library.known_files import KnownFiles
     from carez_desktop.library.study_library import StudyLibrary
-    from carez_desktop.workflows._import_staging import FoundFiles, StagedImport
+    from carez_desktop.workflows._found_files import FoundFiles
+    from carez_desktop.workflows._import_staging import StagedImport
 
 STAND_IN_FINDING = "simulated_stand_in"
 _SAID_ONE_BY_ONE = 5
@@ -117,11 +118,8 @@ def _read_rest(
     """Read volume files, and what an older version of the library did not keep of known series."""
     from carez_desktop.dicom.scan import scan_files
     from carez_desktop.library.instance_rows import unread_paths
-    from carez_desktop.workflows._import_staging import (
-        FoundFiles,
-        affected_series,
-        with_more_headers,
-    )
+    from carez_desktop.workflows._found_files import FoundFiles, with_more_headers
+    from carez_desktop.workflows._import_staging import affected_series
 
     progress.report(0.8, "Stacking slices")
     keys = affected_series(context.library, scan.headers, known)

@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from carez_desktop.domain.finding import Finding, Severity
 from carez_desktop.domain.study import VolumeRecord
-from carez_desktop.domain.volume import Volume, VolumeKind
-from carez_desktop.errors import CancelledError, InputError
+from carez_desktop.domain.volume import Volume
+from carez_desktop.errors import ChildCrashError, DeviceError, InputError
 from carez_desktop.progress import IGNORE, NEVER, SILENT, CancellationToken, ProgressReporter
 from carez_desktop.workflows.context import WorkflowContext
 
@@ -28,7 +28,10 @@ def make_thumbnails(
     cancel: CancellationToken = NEVER,
     partial: Callable[[object], None] = IGNORE,
 ) -> tuple[Finding, ...]:
-    """Make the missing thumbnails, and the pixel digests that come with reading the volumes.
+    """Make the missing thumbnails, each from the middle slice alone.
+
+    A volume of a shape that was generated here is compared by its pixels on the way, so that a
+    synthetic one without its marks is known as soon as it is shown.
 
     Args:
         context: Whose library.
@@ -44,47 +47,54 @@ def make_thumbnails(
         StorageError: The library cannot be written. CancelledError: On the way; what was made
             stays.
     """
-    from carez_desktop.workflows.load_volume import load_volume
+    from carez_desktop.workflows.recognise_synthetic import recognise_synthetic
 
     library = context.library
-    records = (
-        library.volumes()
-        if volume_ids is None
-        else tuple(library.volume(volume_id) for volume_id in volume_ids)
-    )
-    missing = [
-        record
-        for record in records
-        if not record.refusal and library.thumbnail(record.volume_id) is None
-    ]
+    missing = library.without_thumbnail(volume_ids)
     findings = []
-    for done, record in enumerate(missing):
+    for done, volume_id in enumerate(missing):
         cancel.raise_if_cancelled()
         progress.report(done / len(missing), f"Thumbnails, {done} of {len(missing)}")
-        try:
-            volume = load_volume(context, volume_id=record.volume_id, cancel=cancel)
-        except CancelledError:
-            raise
-        except InputError as error:
-            findings.append(Finding(Severity.WARNING, "no_thumbnail", record.volume_id, error.what))
+        record = library.volume(volume_id)
+        if record.refusal and not record.slices_only:
             continue
-        library.set_thumbnail(record.volume_id, draw_thumbnail(volume))
-        _keep_digest(context, record, volume)
-        partial(record.volume_id)
+        try:
+            png = draw_thumbnail(_read_middle(context, record, cancel))
+        except (InputError, ChildCrashError, DeviceError) as error:
+            findings.append(Finding(Severity.WARNING, "no_thumbnail", volume_id, error.what))
+            continue
+        library.set_thumbnail(volume_id, png)
+        recognise_synthetic(context, records=[record], cancel=cancel)
+        partial(volume_id)
     progress.report(1.0, f"{len(missing)} thumbnails")
     return tuple(findings)
 
 
+def _read_middle(
+    context: WorkflowContext, record: VolumeRecord, cancel: CancellationToken
+) -> Volume:
+    """Read the middle slice; a NIfTI or NRRD file as a whole."""
+    if record.source_format == "dicom":
+        from carez_desktop.dicom.volume_reader import read_frame
+
+        middle = record.shape[0] // 2
+        return read_frame(record, middle, children=context.children, cancel=cancel)
+    from carez_desktop.workflows.load_volume import load_volume
+
+    return load_volume(context, volume_id=record.volume_id, audit=False, cancel=cancel)
+
+
 def draw_thumbnail(volume: Volume) -> bytes:
-    """Return the middle slice as a grey PNG of at most 128 x 128 pixels.
+    """Return the middle slice as a PNG of at most 128 x 128 pixels, grey or in its colours.
 
     Rows and columns are scaled by their spacing, so that a millimetre is as long either way. The
-    window is the source's first VOI, else the 0.1 to 99.9 percentiles of the slice.
+    window of grey values is the source's first VOI, else the 0.1 to 99.9 percentiles of the slice;
+    MONOCHROME1 is shown inverted.
     """
     from PIL import Image
 
     array = volume.array[volume.array.shape[0] // 2]
-    grey = Image.fromarray(_to_grey(array, volume))
+    picture = Image.fromarray(array if volume.is_colour else _to_grey(array, volume))
     _, row_mm, column_mm = volume.geometry.spacing_mm
     height_mm, width_mm = array.shape[0] * row_mm, array.shape[1] * column_mm
     scale = EDGE_PX / max(height_mm, width_mm)
@@ -93,7 +103,7 @@ def draw_thumbnail(volume: Volume) -> bytes:
         max(_LEAST_EDGE_PX, round(height_mm * scale)),
     )
     stream = BytesIO()
-    grey.resize(size, Image.Resampling.BOX).save(stream, format="PNG", optimize=True)
+    picture.resize(size, Image.Resampling.BOX).save(stream, format="PNG", optimize=True)
     return stream.getvalue()
 
 
@@ -112,18 +122,5 @@ def _to_grey(array: npt.NDArray[Any], volume: Volume) -> npt.NDArray[np.uint8]:
     span = max(float(high - low), 1e-6)
     scaled = np.nan_to_num((values - low) * (255.0 / span), nan=0.0)
     grey: npt.NDArray[np.uint8] = np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
-    return grey
-
-
-def _keep_digest(context: WorkflowContext, record: VolumeRecord, volume: Volume) -> None:
-    """Recognise a generated volume whose marks were stripped, now that its pixels are here."""
-    from carez_desktop.domain.pixel_identity import pixel_digest
-    from carez_desktop.domain.synthetic_origin import caught_by_pixels
-
-    if record.kind is not VolumeKind.REAL:
-        return
-    digest = pixel_digest(volume.array)
-    context.library.set_pixel_digest(record.volume_id, digest)
-    origin = context.library.known_digest(digest)
-    if origin is not None:
-        context.library.update_volumes([caught_by_pixels(record, origin)])
+    inverted = volume.attributes.get("photometric_interpretation") == "MONOCHROME1"
+    return 255 - grey if inverted else grey

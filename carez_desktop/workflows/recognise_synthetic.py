@@ -69,7 +69,7 @@ def _digest_of(
     if known is not None:
         return known
     try:
-        volume = load_volume(context, volume_id=record.volume_id, cancel=cancel)
+        volume = load_volume(context, volume_id=record.volume_id, audit=False, cancel=cancel)
     except InputError:
         # What cannot be read cannot be used either; loading it will say why.
         return None

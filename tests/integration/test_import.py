@@ -292,7 +292,36 @@ def test_thumbnails_are_made_once(context: WorkflowContext, tmp_path: Path) -> N
     made.clear()
     make_thumbnails(context, volume_ids=["1.2.1"], partial=made.append)
     assert made == []
-    assert context.library.pixel_digest("1.2.1") is not None
+    log = context.audit_log.path.read_text()
+    assert "load_volume" not in log
+
+
+def test_a_stripped_volume_is_caught_when_its_thumbnail_is_made(
+    context: WorkflowContext, tmp_path: Path
+) -> None:
+    folder = write_series(tmp_path, 1)
+    write_series(tmp_path, 2, slices=3)
+    import_studies(context, paths=[tmp_path])
+    pixels = np.stack([pydicom.dcmread(path).pixel_array for path in sorted(folder.iterdir())])
+    context.library.remember_digest(pixel_digest(pixels), shape=pixels.shape, origin="case-0001")
+    make_thumbnails(context)
+    assert context.library.volume("1.2.1").kind is VolumeKind.SYNTHETIC
+    assert context.library.pixel_digest("1.2.2") is None  # another shape: never read as a whole
+
+
+def test_a_thumbnail_has_the_colours_and_inverts_monochrome1() -> None:
+    geometry = VolumeGeometry.from_parts((1, 8, 8), (1.0, 1.0, 1.0), (0, 0, 0), np.eye(3))
+    colours = np.zeros((1, 8, 8, 3), dtype=np.uint8)
+    colours[..., 0] = 200
+    volume = Volume("1", colours, geometry, "US", "rgb")
+    assert np.asarray(Image.open(BytesIO(draw_thumbnail(volume))))[5, 5].tolist() == [200, 0, 0]
+    grey = np.tile(np.arange(8, dtype=np.int16), (1, 8, 1))
+    inverted = Volume(
+        *("1", grey, geometry, "CR", "arbitrary"),
+        attributes={"photometric_interpretation": "MONOCHROME1"},
+    )
+    picture = np.asarray(Image.open(BytesIO(draw_thumbnail(inverted))))
+    assert (picture[64, 0], picture[64, -1]) == (255, 0)
 
 
 def test_a_thumbnail_has_the_window_and_the_aspect_of_its_slice() -> None:

@@ -15,6 +15,9 @@ from carez_desktop.dicom.element_bytes import ElementBudget
 from carez_desktop.dicom.sequence_items import parse_items
 
 SPECIFIC_CHARACTER_SET = 0x00080005
+LONGEST_TEXT = 10_240
+"""Bytes of a text that are read: LT, the longest kind that is not unlimited (PS3.5 6.2)."""
+_LONGEST_CODE, _LONGEST_LIST = 1024, 1 << 20
 _IS_LIMIT = 2.0**31
 
 
@@ -45,20 +48,24 @@ class ElementTable:
 
     def code(self, tag: int) -> str:
         """Return a value of ASCII kind (UI, CS, DA, TM, SH of codes) without padding."""
-        return self.values.get(tag, b"").decode("latin-1").strip(" \0")
+        return self.values.get(tag, b"")[:_LONGEST_CODE].decode("latin-1").strip(" \0")
+
+    def listing(self, tag: int) -> str:
+        """Return all values of an ASCII kind as they stand, with their backslashes."""
+        return self.values.get(tag, b"")[:_LONGEST_LIST].decode("latin-1").strip(" \0")
 
     def codes(self, tag: int) -> tuple[str, ...]:
         """Return the values of an ASCII kind that may be multiple."""
-        text = self.code(tag)
+        text = self.listing(tag)
         return tuple(part.strip() for part in text.split("\\")) if text else ()
 
     def text(self, tag: int) -> str:
         """Return a value of text kind in its Specific Character Set (PS3.5 6.1.2)."""
-        return self.decoder.decode(self.raw(tag))
+        return self.decoder.decode(self.values.get(tag, b"")[:LONGEST_TEXT])
 
     def texts(self, tag: int) -> tuple[str, ...]:
         """Return the values of a text kind that may be multiple."""
-        raw = self.raw(tag)
+        raw = self.raw(tag)[:LONGEST_TEXT]
         return self.decoder.values(raw) if raw else ()
 
     def person_name(self, tag: int) -> str:
@@ -67,16 +74,18 @@ class ElementTable:
 
     def person_name_groups(self, tag: int) -> tuple[str, str, str]:
         """Return the alphabetic, ideographic and phonetic group of a name (PS3.5 6.2, PN)."""
-        raw = self.values.get(tag, b"")
+        raw = self.values.get(tag, b"")[:LONGEST_TEXT]
         if b"=" not in raw and b"\x1b" not in raw and raw.isascii():
             return raw.decode("ascii").strip(" ^\0"), "", ""
-        name = self.decoder.decode(self.raw(tag), NAME_DELIMITERS)
+        name = self.decoder.decode(raw, NAME_DELIMITERS)
         groups = [group.strip(" ^") for group in name.split("=")]
         alphabetic, ideographic, phonetic = (*groups, "", "", "")[:3]
         return alphabetic, ideographic, phonetic
 
-    def items(self, tag: int, budget: ElementBudget | None = None) -> tuple[ElementTable, ...]:
-        """Return the items of a sequence; one level is parsed, nested ones stay bytes.
+    def items(
+        self, tag: int, budget: ElementBudget | None = None, most: int | None = None
+    ) -> tuple[ElementTable, ...]:
+        """Return the items of a sequence, `most` at the most; nested sequences stay bytes.
 
         An item without a Specific Character Set of its own has that of the data set around it.
         A damaged sequence gives the items before the damage.
@@ -87,7 +96,7 @@ class ElementTable:
         explicit = self.explicit and tag not in self.unknown
         little = self.little_endian or tag in self.unknown
         tables = []
-        for item in parse_items(raw, explicit, "<" if little else ">", budget):
+        for item in parse_items(raw, explicit, "<" if little else ">", budget, most):
             decoder = None if SPECIFIC_CHARACTER_SET in item else self.decoder
             tables.append(ElementTable(item, little, item.explicit, item.unknown, decoder))
         return tuple(tables)
@@ -109,10 +118,10 @@ class ElementTable:
         """Return the first value of DS or IS; None where it is no finite number."""
         raw = self.values.get(tag, b"")
         try:
-            number = float(raw)
+            number = float(raw[:_LONGEST_CODE])
         except ValueError:
             try:
-                number = float(raw.partition(b"\\")[0].strip(b" \0"))
+                number = float(raw[:_LONGEST_CODE].partition(b"\\")[0].strip(b" \0"))
             except ValueError:
                 return None
         return number if math.isfinite(number) else None

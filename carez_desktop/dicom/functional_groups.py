@@ -18,6 +18,8 @@ from carez_desktop.dicom.private_elements import diffusion_facts
 from carez_desktop.domain.study import AttributeValue
 
 SHARED_GROUPS, FRAME_GROUPS = 0x52009229, 0x52009230
+MOST_FRAMES = 65_536
+"""Frames of one object; the largest enhanced series that was seen has 20 000."""
 GROUP_TAGS = frozenset((SHARED_GROUPS, FRAME_GROUPS))
 
 _POSITION, _ORIENTATION, _SPACING = 0x00200032, 0x00200037, 0x00280030
@@ -94,8 +96,9 @@ def read_groups(
         with_attributes: False: only place, and the rescale of each frame.
     """
     budget = ElementBudget()
-    items = elements.items(FRAME_GROUPS, budget)
-    frames = items[: max(1, number_of_frames)]
+    frames_to_read = min(max(1, number_of_frames), MOST_FRAMES)
+    items = elements.items(FRAME_GROUPS, budget, frames_to_read + 1)
+    frames = items[:frames_to_read]
     shared = elements.first_item(SHARED_GROUPS)
     if not frames and number_of_frames == 1 and shared.values:
         frames = (ElementTable(),)

@@ -56,7 +56,6 @@ _CODES = {
     "presentation_lut_shape": 0x20500020,
     "acquisition_type": 0x00189302,
     "burned_in_annotation": 0x00280301,
-    "frame_times": 0x00181065,
 }
 _TEXTS = {
     "patient_id": 0x00100020,
@@ -153,12 +152,15 @@ _READERS: dict[int, tuple[str, _Read]] = {
     **{tag: (name, ElementTable.text) for name, tag in _TEXTS.items()},
     **{tag: (name, ElementTable.decimal) for name, tag in _DECIMALS.items()},
     **{tag: (name, _binary(kind)) for name, (tag, kind) in _BINARIES.items()},
+    0x00181065: ("frame_times", ElementTable.listing),
     **{
         tag: (name, _binary(kind) if kind else ElementTable.code)
         for tag, (name, kind) in _IN_GROUPS.items()
     },
 }
 _LAST = frozenset(_IN_GROUPS)
+TEXT_TAGS = (_PATIENT_NAME, *_TEXTS.values())
+"""Texts that a person wrote."""
 
 ATTRIBUTE_TAGS = frozenset(
     (

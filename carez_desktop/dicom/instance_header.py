@@ -6,15 +6,17 @@ from collections import ChainMap
 from collections.abc import Mapping
 from dataclasses import replace
 
-from carez_desktop.dicom.elements import ElementTable
+from carez_desktop.dicom.elements import LONGEST_TEXT, ElementTable
 from carez_desktop.dicom.functional_groups import (
     GROUP_TAGS,
+    MOST_FRAMES,
     FrameFacts,
     FunctionalGroups,
     read_groups,
 )
 from carez_desktop.dicom.header_attributes import (
     ATTRIBUTE_TAGS,
+    TEXT_TAGS,
     header_attributes,
     image_components,
 )
@@ -32,6 +34,8 @@ _PATIENT_NAME, _SERIES_DESCRIPTION = 0x00100010, 0x0008103E
 _SYNTHETIC_DATA, _CONTRIBUTING_EQUIPMENT = 0x0008001C, 0x0018A001
 _FLOAT_PIXELS = frozenset((0x7FE00008, 0x7FE00009))
 _PIXEL_CELLS = (0x00280002, 0x00280100, 0x00280101, 0x00280102, 0x00280103)
+_BITS_ALLOCATED = 0x00280100
+_LEAST_ENCAPSULATED = 8
 _WHOLE_SLIDE = "1.2.840.10008.5.1.4.1.1.77.1.6"
 _RESCALE = {"rescale_slope": _SLOPE, "rescale_intercept": _INTERCEPT}
 
@@ -75,6 +79,8 @@ def frame_headers(
     """
     elements = header.elements
     frames = max(1, elements.integer(_FRAMES) or 1)
+    if frames > MOST_FRAMES:
+        frames = min(frames, _frames_that_fit(header))
     whole = _whole(header, frames, with_attributes)
     if GROUP_TAGS & elements.values.keys() and whole.sop_class_uid != _WHOLE_SLIDE:
         groups = read_groups(elements, frames, with_attributes=with_attributes)
@@ -153,6 +159,22 @@ def _of_groups(whole: InstanceHeader, groups: FunctionalGroups) -> tuple[Instanc
     )
 
 
+def _frames_that_fit(header: DicomHeader) -> int:
+    """Return how many frames the pixels can hold: no large number is believed beyond it.
+
+    One more than fit, so that a truncated file is still seen to be one.
+    """
+    pixels, elements = header.pixels, header.elements
+    if pixels is None:
+        return MOST_FRAMES
+    room = header.data_size - pixels.offset
+    if pixels.length is None:
+        return max(1, room // _LEAST_ENCAPSULATED)
+    bits = elements.unsigned(_BITS_ALLOCATED) or 1
+    size = (elements.unsigned(_ROWS) or 1) * (elements.unsigned(_COLUMNS) or 1) * bits
+    return max(1, min(room, pixels.length) * 8 // size + 1)
+
+
 def _over(
     own: dict[str, AttributeValue], base: Mapping[str, AttributeValue]
 ) -> Mapping[str, AttributeValue]:
@@ -200,6 +222,8 @@ def _text_flags(elements: ElementTable) -> list[str]:
     flags = ["charset_guessed"] if decoder.was_guessed else []
     if decoder.unknown_terms:
         flags.append("charset_unknown")
+    if any(len(elements.raw(tag)) > LONGEST_TEXT for tag in TEXT_TAGS):
+        flags.append("text_cut")
     return flags
 
 

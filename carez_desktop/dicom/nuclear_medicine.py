@@ -56,7 +56,7 @@ def tomogram_frames(
     kinds = elements.codes(_IMAGE_TYPE)
     if elements.code(_MODALITY) != "NM" or len(kinds) < 3 or kinds[2] not in _RECONSTRUCTED:
         return (), ()
-    slices = elements.binaries(SLICE_VECTOR, "H")
+    slices = elements.binaries(SLICE_VECTOR, "H")[:_MOST_SLICES]
     if not slices and number_of_frames <= _MOST_SLICES:
         slices = tuple(float(index + 1) for index in range(number_of_frames))
     start = _start(elements)

@@ -19,6 +19,7 @@ SPACING_TAGS = frozenset(
 )
 _TISSUE_IN_2D, _CENTIMETRES = 1, 3
 _SAME_SPACING = 1e-3
+_LEAST_MM, _MOST_MM = 1e-6, 1e4
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +62,9 @@ def spacing_facts(elements: ElementTable) -> SpacingFacts:
 
 
 def pair(elements: ElementTable, tag: int) -> tuple[float, float] | None:
-    """Return two positive distances, else None."""
+    """Return two distances that a pixel can have, else None."""
     values = elements.decimals(tag)
-    if len(values) != 2 or min(values) <= 0:
+    if len(values) != 2 or not _LEAST_MM <= min(values) <= max(values) <= _MOST_MM:
         return None
     return values[0], values[1]
 
@@ -84,7 +85,8 @@ def _region_spacing(elements: ElementTable) -> SpacingFacts:
         if region.unsigned(0x00186012) != _TISSUE_IN_2D or units != (_CENTIMETRES,) * 2:
             continue
         across, down = region.binary(0x0018602C, "d"), region.binary(0x0018602E, "d")
-        if across and down:
+        plausible = across and down and max(abs(across), abs(down)) < _MOST_MM
+        if across and down and plausible:
             found.append((abs(down) * 10.0, abs(across) * 10.0))
     if not found:
         return SpacingFacts(None, "")

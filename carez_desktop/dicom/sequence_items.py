@@ -38,7 +38,11 @@ class ItemValues(dict[int, bytes]):
 
 
 def parse_items(
-    value: bytes, explicit: bool, order: str, budget: ElementBudget | None = None
+    value: bytes,
+    explicit: bool,
+    order: str,
+    budget: ElementBudget | None = None,
+    most: int | None = None,
 ) -> list[ItemValues]:
     """Parse the value of a sequence into its items.
 
@@ -50,11 +54,12 @@ def parse_items(
             writers mix them.
         order: `<` or `>`.
         budget: Bounds the work; a new one if None.
+        most: How many items are wanted at the most.
     """
     budget = budget or ElementBudget()
     items: list[ItemValues] = []
     offset, end = 0, len(value)
-    while offset + 8 <= end:
+    while offset + 8 <= end and (most is None or len(items) < most):
         tag, _, length, offset = element_at(value, offset, False, order)
         if tag == SEQUENCE_END:
             break

@@ -33,6 +33,10 @@ _WORDS: dict[str, tuple[Severity, str]] = {
         Severity.WARNING,
         "{files} with a character set that nobody defined (0008,0005): names are a best guess",
     ),
+    "text_cut": (
+        Severity.WARNING,
+        "{files} with a text of more than 10 240 bytes: only its beginning was read",
+    ),
     "spacing_at_detector": (
         Severity.WARNING,
         "Spacing at the detector: lengths in the patient come out too large{magnification}",

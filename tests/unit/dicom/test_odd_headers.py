@@ -193,3 +193,23 @@ def test_work_is_bounded(tmp_path: Path, kind: str) -> None:
     with pytest.raises(UnreadableFileError, match="damaged"):
         read_header(path, WANTED_TAGS)
     assert time.process_time() - start < 8.0
+
+
+def test_long_texts_are_cut_and_said(tmp_path: Path) -> None:
+    def change(_: int, data_set: Dataset) -> None:
+        data_set.add_new(0x00081030, "UT", "a" * 3_000_000)
+        data_set.add_new(0x00200032, "UT", "1\\" * 1_000_000)
+
+    (path,) = build_series(tmp_path, SeriesPlan((1, 2, 2)), change)
+    instance = to_instance_header(read_header(path, WANTED_TAGS))
+    assert len(str(instance.attributes["study_description"])) == 10_240
+    assert instance.attributes["header_flags"] == "text_cut"
+    assert instance.image_position_patient is None
+
+
+def test_number_of_frames_beyond_the_pixels_is_not_believed(tmp_path: Path) -> None:
+    def change(_: int, data_set: Dataset) -> None:
+        data_set.NumberOfFrames = 2_000_000_000
+
+    (path,) = build_series(tmp_path, SeriesPlan((1, 6, 8)), change)
+    assert to_instance_header(read_header(path, WANTED_TAGS)).number_of_frames == 2

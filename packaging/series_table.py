@@ -123,11 +123,11 @@ def _files_section(folder: Path, scanned: ScanResult) -> str:
         if path.name.startswith("."):
             continue
         try:
-            record = describe_volume_file(path)
+            described = describe_volume_file(path)
         except CarezError as error:
             lines.append(f"- {_relative(folder, str(path))} fails: {error.what}\n")
             continue
-        groups.setdefault(_relative(folder, str(path.parent)), []).append(record)
+        groups.setdefault(_relative(folder, str(path.parent)), []).extend(described)
     for place, records in groups.items():
         opened = [read_volume_file(record) for record in records if not record.refusal]
         kinds = sorted({str(volume.array.dtype) for volume in opened})
@@ -135,7 +135,7 @@ def _files_section(folder: Path, scanned: ScanResult) -> str:
         smallest = tuple(min(record.shape[axis] for record in records) for axis in range(3))
         largest = tuple(max(record.shape[axis] for record in records) for axis in range(3))
         lines.append(
-            f"- {place}: {len(opened)} of {len(records)} files open, shapes {smallest} to"
+            f"- {place}: {len(opened)} of {len(records)} volumes open, shapes {smallest} to"
             f" {largest}, orientations {', '.join(orientations)}, types {', '.join(kinds)}\n"
         )
     return "".join(lines) or "None.\n"

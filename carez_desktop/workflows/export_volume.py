@@ -42,7 +42,7 @@ def export_volume(
         UsageError: Another extension. StorageError: The folder cannot be written.
         InputError: As `load_volume` raises.
     """
-    from carez_desktop.imaging.volume_files import write_volume_file
+    from carez_desktop.imaging.volume_writer import write_volume_file
     from carez_desktop.workflows.load_volume import load_volume
 
     volume = load_volume(

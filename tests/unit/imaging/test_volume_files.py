@@ -15,11 +15,8 @@ from carez_desktop.domain.geometry import VolumeGeometry
 from carez_desktop.domain.volume import Volume, VolumeKind
 from carez_desktop.errors import StorageError, UnreadableFileError, UsageError
 from carez_desktop.imaging.sitk_bridge import array_of, geometry_of, to_sitk
-from carez_desktop.imaging.volume_files import (
-    describe_volume_file,
-    read_volume_file,
-    write_volume_file,
-)
+from carez_desktop.imaging.volume_files import describe_volume_file, read_volume_file
+from carez_desktop.imaging.volume_writer import write_volume_file
 from tests.builders.dicom_series import rotation
 
 FLIP = np.diag([-1.0, -1.0, 1.0, 1.0])
@@ -53,7 +50,7 @@ def test_written_volume_reads_back(
     volume = make(rotation(x, y, z), left_handed=left_handed)
     path = tmp_path_factory.mktemp("files") / f"volume{suffix}"
     write_volume_file(volume, path)
-    again = read_volume_file(describe_volume_file(path))
+    again = read_volume_file(*describe_volume_file(path))
     assert np.array_equal(again.array, volume.array)
     assert again.array.dtype == np.int16
     assert again.geometry.is_close_to(volume.geometry, tolerance_mm=1e-3)
@@ -77,7 +74,7 @@ def test_nifti_of_nibabel_is_described_and_read_in_lps(tmp_path: Path) -> None:
     voxels = np.arange(24, dtype=np.float32).reshape(2, 3, 4) + 0.5
     path = tmp_path / "patient-7.nii"
     nib.Nifti1Image(voxels, affine).to_filename(path)
-    record = describe_volume_file(path)
+    (record,) = describe_volume_file(path)
     assert record.patient_id == "patient-7"
     assert record.shape == (4, 3, 2)
     assert record.spacing_mm == pytest.approx((2.5, 0.8, 0.6), abs=1e-6)
@@ -95,7 +92,7 @@ def test_nifti_of_nibabel_is_described_and_read_in_lps(tmp_path: Path) -> None:
 def test_volume_id_follows_the_content_not_the_name(tmp_path: Path) -> None:
     write_volume_file(make(np.eye(3)), tmp_path / "a.nrrd")
     (tmp_path / "b.nrrd").write_bytes((tmp_path / "a.nrrd").read_bytes())
-    first, second = (describe_volume_file(tmp_path / n) for n in ("a.nrrd", "b.nrrd"))
+    (first,), (second,) = (describe_volume_file(tmp_path / n) for n in ("a.nrrd", "b.nrrd"))
     assert first.volume_id == second.volume_id
     assert (first.modality, first.source_format) == ("CT", "nrrd")
 
@@ -106,8 +103,8 @@ def test_synthetic_volume_stays_marked(tmp_path: Path, suffix: str) -> None:
     synthetic = volume.with_array(volume.array, kind=VolumeKind.SYNTHETIC)
     write_volume_file(synthetic, tmp_path / f"s{suffix}")
     write_volume_file(volume, tmp_path / f"r{suffix}")
-    assert describe_volume_file(tmp_path / f"s{suffix}").kind is VolumeKind.SYNTHETIC
-    assert describe_volume_file(tmp_path / f"r{suffix}").kind is VolumeKind.REAL
+    assert describe_volume_file(tmp_path / f"s{suffix}")[0].kind is VolumeKind.SYNTHETIC
+    assert describe_volume_file(tmp_path / f"r{suffix}")[0].kind is VolumeKind.REAL
     if suffix != ".nrrd":
         header = nib.load(tmp_path / f"s{suffix}").header
         assert bytes(header["descrip"]).startswith(b"SYNTHETIC")
@@ -130,22 +127,25 @@ def test_bad_input_is_named(tmp_path: Path) -> None:
     assert caught.value.subject == str(text)
     path = tmp_path / "v.nrrd"
     write_volume_file(make(np.eye(3)), path)
-    record = describe_volume_file(path)
+    (record,) = describe_volume_file(path)
     content = path.read_bytes()
     path.write_bytes(content[:-20])
     with pytest.raises(UnreadableFileError, match="changed since its import"):
         read_volume_file(record)
     with pytest.raises(UnreadableFileError):
-        read_volume_file(describe_volume_file(path))
+        read_volume_file(*describe_volume_file(path))
 
 
-def test_four_dimensions_are_refused_in_words(tmp_path: Path) -> None:
-    path = tmp_path / "four.nii"
-    nib.Nifti1Image(np.zeros((2, 3, 4, 5), np.int16), np.eye(4)).to_filename(path)
-    record = describe_volume_file(path)
-    assert "5 points in time" in record.refusal
-    with pytest.raises(UnreadableFileError, match="5 points in time"):
-        read_volume_file(record)
+def test_four_dimensions_are_an_ordered_set(tmp_path: Path) -> None:
+    path = tmp_path / "four.nii.gz"
+    voxels = np.arange(2 * 3 * 4 * 5, dtype=np.int16).reshape(2, 3, 4, 5)
+    nib.Nifti1Image(voxels, np.diag([1.0, 2, 3, 1])).to_filename(path)
+    records = describe_volume_file(path)
+    assert [record.set_index for record in records] == [0, 1, 2, 3, 4]
+    assert {record.set_id for record in records} == {records[0].series_instance_uid}
+    assert records[4].volume_id == f"{records[0].set_id}:5"
+    for index, record in enumerate(records):
+        assert np.array_equal(read_volume_file(record).array, voxels[..., index].T)
 
 
 def test_values_that_are_not_finite_become_zero_with_a_finding(tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ def test_values_that_are_not_finite_become_zero_with_a_finding(tmp_path: Path) -
     voxels[1, 1, 1] = np.nan
     path = tmp_path / "nan.nrrd"
     sitk.WriteImage(sitk.GetImageFromArray(voxels), str(path))
-    volume = read_volume_file(describe_volume_file(path))
+    volume = read_volume_file(*describe_volume_file(path))
     assert np.isfinite(volume.array).all()
     assert [finding.code for finding in volume.findings] == ["not_finite"]
 
@@ -183,7 +183,7 @@ def test_hippocampus_volumes_equal_nibabel(studies: Path) -> None:
     assert len(paths) == 217
     for path in paths[::40]:
         oracle = nib.load(path)
-        volume = read_volume_file(describe_volume_file(path))
+        volume = read_volume_file(*describe_volume_file(path))
         assert np.array_equal(volume.array, np.asarray(oracle.dataobj).T)
         corner = np.array(volume.geometry.shape) - 1
         ras = oracle.affine @ [*corner[::-1], 1.0]

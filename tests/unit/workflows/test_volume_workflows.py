@@ -80,7 +80,7 @@ def test_export_states_what_it_wrote(context: WorkflowContext, tmp_path: Path) -
     assert np.allclose(facts["direction_lps"], direction, atol=1e-5)
     assert (facts["dtype"], facts["min"], facts["max"]) == ("int16", array.min(), array.max())
     assert facts["sha256"] == hashlib.sha256(array.astype("<i2").tobytes()).hexdigest()
-    record = describe_volume_file(out)
+    (record,) = describe_volume_file(out)
     context.library.add_volumes((record,), ())
     again = load_volume(context, volume_id=record.volume_id)
     assert np.array_equal(again.array, array)

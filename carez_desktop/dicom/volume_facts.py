@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
+
+import numpy as np
 
 from carez_desktop.dicom.display_values import (
     read_padding,
@@ -17,7 +20,6 @@ from carez_desktop.dicom.slice_source import distinct_notes
 from carez_desktop.dicom.uptake import SuvReading
 from carez_desktop.domain.finding import Finding, Severity
 from carez_desktop.domain.geometry import VolumeGeometry
-from carez_desktop.domain.intensity import OverlayPlane
 from carez_desktop.domain.study import AttributeValue, InstanceHeader, VolumeRecord
 from carez_desktop.domain.volume import SliceAxis, Volume
 
@@ -29,10 +31,8 @@ def describe(
     loaded: LoadedSlices,
     geometry: VolumeGeometry,
     suv: SuvReading,
-    *,
-    only: int | None = None,
 ) -> Volume:
-    """Return the volume of slices that were read, or of one of them.
+    """Return the volume of slices that were read.
 
     Display facts come from the slice that was read first; a window is multiplied as the voxels
     are (SUV).
@@ -40,11 +40,10 @@ def describe(
     Args:
         record: That was read.
         loaded: Its slices.
-        geometry: Of all of them, or of the one.
+        geometry: Of all of them.
         suv: What is known of the uptake.
-        only: Which slice; None for all.
     """
-    source = loaded.sources[loaded.reference if only is None else only]
+    source = loaded.sources[loaded.reference]
     elements, frame = loaded.elements, source.frame
     transform = source.transform
     grey = not transform.is_colour
@@ -56,7 +55,7 @@ def describe(
     padding = read_padding(elements, transform.rescale) if grey else None
     volume = Volume(
         volume_id=record.volume_id,
-        array=loaded.array if only is None else loaded.array[only : only + 1],
+        array=loaded.array,
         geometry=geometry,
         modality=record.modality,
         units="rgb" if not grey else _units(record, loaded, suv),
@@ -71,17 +70,42 @@ def describe(
         windows=windows,
         voi_luts=read_voi_luts(elements, transform.rescale) if grey and not suv.is_suv else (),
         real_world_maps=read_real_world_maps(elements, frame, transform.rescale) if grey else (),
-        overlays=_overlays(loaded, only),
+        overlays=tuple(sorted(loaded.overlays, key=lambda plane: plane.slice_index)),
         frame_times_ms=frame_times(record, loaded),
     )
     return replace(volume, attributes={**volume.attributes, "description": record.description})
 
 
-def _overlays(loaded: LoadedSlices, only: int | None) -> tuple[OverlayPlane, ...]:
-    if only is None:
-        return tuple(sorted(loaded.overlays, key=lambda plane: plane.slice_index))
-    mine = [plane for plane in loaded.overlays if plane.slice_index == only]
-    return tuple(replace(plane, slice_index=0) for plane in mine)
+def describe_slices(
+    record: VolumeRecord,
+    loaded: LoadedSlices,
+    geometries: Sequence[VolumeGeometry],
+    suv: SuvReading,
+) -> tuple[Volume, ...]:
+    """Return each slice that was read as a volume of its own; all share their display facts.
+
+    Args:
+        record: That was read.
+        loaded: Its slices.
+        geometries: Of each slice.
+        suv: What is known of the uptake.
+    """
+    flat = VolumeGeometry(loaded.array.shape[:3], np.eye(4))
+    whole = describe(record, loaded, flat, suv)
+    return tuple(
+        replace(
+            whole,
+            array=loaded.array[index : index + 1],
+            geometry=geometry,
+            frame_times_ms=(),
+            overlays=tuple(
+                replace(plane, slice_index=0)
+                for plane in loaded.overlays
+                if plane.slice_index == index
+            ),
+        )
+        for index, geometry in enumerate(geometries)
+    )
 
 
 def frame_times(record: VolumeRecord, loaded: LoadedSlices) -> tuple[float, ...]:

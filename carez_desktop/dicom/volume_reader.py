@@ -9,7 +9,7 @@ from carez_desktop.dicom.real_world_objects import read_linked_maps
 from carez_desktop.dicom.slice_reading import SlicePart, read_slice_arrays
 from carez_desktop.dicom.slice_source import AGAIN
 from carez_desktop.dicom.uptake import SuvReading
-from carez_desktop.dicom.volume_facts import describe
+from carez_desktop.dicom.volume_facts import describe, describe_slices
 from carez_desktop.domain.geometry import VolumeGeometry
 from carez_desktop.domain.slice_order import (
     EXACT_MM,
@@ -123,10 +123,8 @@ def read_slices(
         all_attributes=suv.is_pet,
     )
     suv.settle(loaded)
-    slices = tuple(
-        describe(record, loaded, _slice_geometry(record, source.instance), suv, only=index)
-        for index, source in enumerate(loaded.sources)
-    )
+    geometries = [_slice_geometry(record, source.instance) for source in loaded.sources]
+    slices = describe_slices(record, loaded, geometries, suv)
     return SliceStack(record.volume_id, slices, record.refusal)
 
 

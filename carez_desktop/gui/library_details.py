@@ -162,8 +162,11 @@ class LibraryDetails(QWidget):
 def details(record: VolumeRecord, *, stand_in: bool) -> tuple[tuple[str, str], ...]:
     """Return what the panel says of a volume: title and value."""
     known = record.attributes
+    kind = ", ".join(
+        part for part in (record.modality, kind_text(record, stand_in=stand_in)) if part
+    )
     rows = (
-        ("Modality, kind", f"{record.modality}, {kind_text(record, stand_in=stand_in)}"),
+        ("Modality, kind", kind),
         ("Voxels", size_of(record)),
         ("Spacing, mm", spacing_of(record)),
         ("Orientation", record.orientation),

@@ -30,7 +30,7 @@ from carez_desktop.gui.library_rows import (
 )
 from carez_desktop.gui.theme import Theme
 
-_WIDTHS = (320, 70, 124, 140, 80, 140, 80, 100)
+_WIDTHS = (260, 66, 122, 136, 72, 104, 56, 60)
 _SETTLED_MILLISECONDS = 60
 _BEYOND = 200
 

@@ -75,7 +75,9 @@ def spacing_of(record: VolumeRecord) -> str:
 
 def series_text(record: VolumeRecord) -> str:
     """Name a series."""
-    return record.description or f"{record.modality} series"
+    if record.description:
+        return record.description
+    return f"{record.modality} series" if record.modality else "Series"
 
 
 def patient_text(record: VolumeRecord) -> str:

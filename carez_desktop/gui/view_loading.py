@@ -121,7 +121,7 @@ def _load(
             context, volume_id=volume_id, progress=progress, cancel=call.cancel, partial=first_slice
         )
         middle = stack.slices[len(stack.slices) // 2]
-        return Layer(middle, stack=stack, stand_in=stand_in)
+        return Layer(middle, title=record.description, stack=stack, stand_in=stand_in)
     volume = load_volume(
         context,
         volume_id=volume_id,
@@ -140,6 +140,7 @@ def to_layer(record: VolumeRecord | None, volume: Volume, *, stand_in: bool) -> 
     """Return the layer of a volume, with what its record says of place and scale."""
     return Layer(
         volume,
+        title=record.description if record is not None else "",
         stand_in=stand_in,
         positioned=record is None or is_positioned(record),
         calibrated=record is None or is_calibrated(record),
@@ -181,7 +182,10 @@ def preview(record: VolumeRecord, values: npt.NDArray[Any], *, stand_in: bool) -
             for name in ("photometric_interpretation", "patient_name", "series_description")
         },
     )
-    layer = Layer(volume, stand_in=stand_in, positioned=False, calibrated=False, preview=True)
+    title = record.description
+    layer = Layer(
+        volume, title=title, stand_in=stand_in, positioned=False, calibrated=False, preview=True
+    )
     is_flat = (
         record.slices_only
         or record.slice_axis is SliceAxis.TIME

@@ -214,4 +214,5 @@ class Layer:
 def describe(volume: Volume) -> str:
     """Name a volume in few words: its series description, else its modality."""
     words = volume.attributes.get("series_description", "").strip()
-    return words or f"{volume.modality} {'image' if volume.is_colour else 'volume'}".strip()
+    kind = "image" if volume.is_colour else "volume"
+    return words or (f"{volume.modality} {kind}" if volume.modality else kind.capitalize())

@@ -46,7 +46,7 @@ def look_into(path: Path) -> FileContent:
 def _content(header: DicomHeader) -> FileContent:
     elements = header.elements
     sop_class = elements.code(_SOP_CLASS)
-    if object_name(sop_class):
+    if object_name(sop_class, header.elements.code(0x00080060)):
         return FileContent(object=read_referenced_object(header))
     reason = _truncation(header)
     if not elements.code(_SOP_INSTANCE) and header.pixels is None:

@@ -52,6 +52,7 @@ _CODES = {
     "units": 0x00541001,
     "suv_type": 0x00541006,
     "decay_correction": 0x00541102,
+    "decay_correction_datetime": 0x00189701,
     "corrected_image": 0x00280051,
     "presentation_lut_shape": 0x20500020,
     "acquisition_type": 0x00189302,

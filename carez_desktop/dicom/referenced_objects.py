@@ -11,7 +11,8 @@ from carez_desktop.domain.study import ReferencedObject
 from carez_desktop.errors import UnreadableFileError
 
 _SOP_CLASS, _SOP_INSTANCE, _SERIES = 0x00080016, 0x00080018, 0x0020000E
-_SERIES_DESCRIPTION, _TITLE_CODE, _MEANING = 0x0008103E, 0x0040A043, 0x00080104
+_MODALITY, _SERIES_DESCRIPTION = 0x00080060, 0x0008103E
+_TITLE_CODE, _MEANING = 0x0040A043, 0x00080104
 _REFERENCED_CLASS, _REFERENCED_INSTANCE = 0x00081150, 0x00081155
 _DEEPEST = 24
 _MOST_REFERENCES = 200_000
@@ -100,8 +101,26 @@ _RT_FAMILY, _RT_IMAGE = "1.2.840.10008.5.1.4.1.1.481.", "1.2.840.10008.5.1.4.1.1
 DIRECTORY_CLASS = "1.2.840.10008.1.3.10"
 
 
-def object_name(sop_class_uid: str) -> str:
+_BY_MODALITY = {
+    "SEG": "Segmentation",
+    "RTSTRUCT": "RT Structure Set",
+    "RTPLAN": "RT Plan",
+    "RTDOSE": "RT Dose",
+    "SR": "Structured Report",
+    "KO": "Key Object Selection",
+    "PR": "Presentation State",
+    "REG": "Spatial Registration",
+    "RWV": "Real World Value Mapping",
+    "DOC": "Encapsulated Document",
+    "ECG": "Waveform",
+}
+"""For files that do not name their class."""
+
+
+def object_name(sop_class_uid: str, modality: str = "") -> str:
     """Return the name of a class that refers to images; "" for an image or an unknown class."""
+    if not sop_class_uid:
+        return _BY_MODALITY.get(modality, "")
     exact = OBJECT_CLASSES.get(sop_class_uid)
     if exact:
         return exact
@@ -131,7 +150,7 @@ def read_referenced_object(header: DicomHeader) -> ReferencedObject:
             break
     series, instances = sorted(found.series - {own_series, ""}), sorted(found.instances - {""})
     return ReferencedObject(
-        sop_class=object_name(elements.code(_SOP_CLASS)),
+        sop_class=object_name(elements.code(_SOP_CLASS), elements.code(_MODALITY)),
         sop_instance_uid=elements.code(_SOP_INSTANCE),
         series_instance_uid=own_series,
         references=(*series, *instances),

@@ -178,10 +178,13 @@ def _scan_start(
 ) -> datetime | None:
     """Return the time that START means.
 
-    Series Date and Time, unless they lie behind the acquisition: a post-processed series has
+    Decay Correction DateTime where it is there. Else Series Date and Time, unless they lie behind the acquisition: a post-processed series has
     those of its processing. Then GE's private scan time, the middle of the counts of this bed
     position minus Frame Reference Time, or the earliest acquisition.
     """
+    stated = _moment_of(facts.get("decay_correction_datetime"))
+    if stated is not None:
+        return stated
     series = _moment(facts.get("series_date"), facts.get("series_time"))
     first = earliest or _acquired(facts)
     if series is not None and (first is None or series <= first):

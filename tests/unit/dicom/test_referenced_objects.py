@@ -157,3 +157,9 @@ def test_damaged_references_leave_the_object_listed(tmp_path: Path) -> None:
 )
 def test_class_names(uid: str, name: str) -> None:
     assert object_name(uid) == name
+
+
+def test_object_without_a_class_is_known_by_its_modality() -> None:
+    assert object_name("", "SEG") == "Segmentation"
+    assert object_name("", "MR") == ""
+    assert object_name("1.2.840.10008.5.1.4.1.1.4", "SEG") == ""

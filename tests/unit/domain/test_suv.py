@@ -80,6 +80,11 @@ def test_processed_series_takes_the_ge_scan_time() -> None:
     assert found == pytest.approx(2 * FULL, rel=1e-12)
 
 
+def test_stated_time_of_decay_correction_comes_first() -> None:
+    found = factor(series_time="070000", decay_correction_datetime="20200301094948")
+    assert found == pytest.approx(2 * FULL, rel=1e-12)
+
+
 def test_processed_series_takes_the_earliest_acquisition_of_all_slices() -> None:
     first = pet_header(series_time="151500")
     second = pet_header(series_time="151500", acquisition_time="101500")

@@ -19,6 +19,8 @@ POLL_S = 0.05
 
 def children_with_news(children: Collection[Child], timeout_s: float) -> list[Child]:
     """Wait until a child says something or ends, at the most so long; return those that did."""
+    if not children:
+        return []
     kind = getattr(selectors, "PollSelector", selectors.SelectSelector)
     with kind() as selector:
         for child in children:

@@ -48,9 +48,10 @@ def send_message(connection: socket.socket, message: Mapping[str, Any]) -> None:
     body = json.dumps(message, default=plain, separators=(",", ":")).encode("ascii")
     data = _HEADER.pack(len(body), len(descriptors)) + body
     if descriptors:
-        sent = socket.send_fds(connection, [data[: _HEADER.size]], descriptors)
+        sent = socket.send_fds(connection, [data], descriptors)
         data = data[sent:]
-    connection.sendall(data)
+    if data:
+        connection.sendall(data)
 
 
 def receive_request(connection: socket.socket) -> tuple[dict[str, Any], list[int]] | None:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from carez_desktop.errors import StorageError
 from carez_desktop.library.schema import bring_up_to_date
 
-BUSY_TIMEOUT_S = 20.0
+BUSY_TIMEOUT_S = 60.0
 """How long a write waits for the write of another process."""
+
+_LARGEST_JOURNAL = 64 * 2**20
 
 NETWORK_FILE_SYSTEMS = frozenset(
     (
@@ -86,6 +88,12 @@ class Database:
         """Close the connections of all threads; a later call opens new ones."""
         with self._lock:
             for connection in self._connections.values():
+                # What the planner knows of the tables, where they have grown; a reader of a
+                # locked or read-only library goes without.
+                with suppress(sqlite3.Error):
+                    connection.execute("PRAGMA busy_timeout = 0")
+                    connection.execute("PRAGMA analysis_limit = 400")
+                    connection.execute("PRAGMA optimize")
                 connection.close()
             self._connections.clear()
 
@@ -106,6 +114,7 @@ class Database:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute(f"PRAGMA journal_size_limit = {_LARGEST_JOURNAL}")
         except BaseException:
             connection.close()
             raise

@@ -70,6 +70,7 @@ def delete(database: Database, deletion: Deletion, managed: Iterable[str]) -> No
             [(to_column(path),) for path in managed],
         )
         next_revision(connection)
+        connection.execute("PRAGMA secure_delete = OFF")
 
 
 def files_to_delete(database: Database) -> tuple[str, ...]:

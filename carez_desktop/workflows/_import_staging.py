@@ -64,7 +64,7 @@ def stage_import(
     series += files.series
     of_files = {item.key for item in files.series}
     series = [item for item in series if item.records or item.key not in of_files]
-    forget = {*replaced, *moved_files, *_taken_over(found)}
+    forget = {*replaced, *_moved_objects(library, found), *moved_files, *_taken_over(found)}
     gone = {
         number
         for number, path in found.known.gone_below(found.folders).items()
@@ -206,7 +206,9 @@ def _with_lost(
         return tuple(records)
     # Whose a file without a series is, its neighbours tell: unchanged ones too.
     with library.database.reading() as connection:
-        others = volumes_of(connection, sorted(found.known.series))
+        stored = volumes_of(connection, sorted(found.known.series))
+    keys = {record.series_instance_uid for record in records}
+    others = [record for record in stored if record.series_instance_uid not in keys]
     noted = note_lost_files((*records, *others), tuple(files.values()))
     return noted[: len(records)]
 
@@ -302,6 +304,22 @@ def _object_files(found: FoundFiles) -> list[FileRow]:
     return [
         FileRow(item.path, *facts_of(found, item.path), OBJECT, item.sop_instance_uid)
         for item in found.scan.objects
+    ]
+
+
+def _moved_objects(library: StudyLibrary, found: FoundFiles) -> list[str]:
+    """Return the former files of objects that are found elsewhere now."""
+    from carez_desktop.library.instance_rows import paths_with_uids
+
+    uids = [item.sop_instance_uid for item in found.scan.objects]
+    with library.database.reading() as connection:
+        known = paths_with_uids(connection, sorted({*uids} - {""}))
+    now = {item.path for item in found.scan.objects}
+    return [
+        path
+        for paths in known.values()
+        for path in paths
+        if path not in now and (path in found.copied or not os.path.exists(path))  # noqa: PTH110
     ]
 
 

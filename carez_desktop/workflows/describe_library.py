@@ -13,11 +13,15 @@ class LibraryFacts:
 
     Attributes:
         stand_in: Simulated studies play real here; everything shown has to say so.
-        volumes: How many it holds.
+        volumes: How many it holds; likewise patients, studies, series and image files.
     """
 
     stand_in: bool
     volumes: int
+    patients: int
+    studies: int
+    series: int
+    instances: int
 
 
 def describe_library(context: WorkflowContext) -> LibraryFacts:
@@ -26,4 +30,12 @@ def describe_library(context: WorkflowContext) -> LibraryFacts:
     Raises:
         StorageError: The library cannot be read.
     """
-    return LibraryFacts(context.library.simulated_stand_in, context.library.count())
+    counts = context.library.counts()
+    return LibraryFacts(
+        context.library.simulated_stand_in,
+        counts.volumes,
+        counts.patients,
+        counts.studies,
+        counts.series,
+        counts.instances,
+    )

@@ -227,6 +227,12 @@ def test_a_damaged_file_does_not_lose_the_rest(context: WorkflowContext, tmp_pat
     (record,) = report.series
     assert record.shape[0] == 3
     assert len(report.unreadable) == 1
+    (finding,) = record.findings
+    assert finding.code == "unreadable_files"
+    assert "1 of 4 files of its series could not be read" in finding.text
+    # Said as long as it is so, also when other files are imported.
+    again = import_studies(context, paths=[folder])
+    assert again.series[0].findings == (finding,)
     (folder / "IM003").write_bytes(good)
     report = import_studies(context, paths=[tmp_path / "a"])
     assert report.series[0].shape[0] == 4
@@ -275,6 +281,8 @@ def test_objects_are_linked_whichever_comes_first(
     assert linked == {"1.2.1": ["1.5.1"], "1.2.2": []}
     again = import_studies(context, paths=[tmp_path / "images", tmp_path / "object"])
     assert again.files.new == again.files.changed == 0
+    (tmp_path / "object" / "seg").rename(tmp_path / "object" / "moved")
+    again = import_studies(context, paths=[tmp_path / "images", tmp_path / "object"])
     assert {r.volume_id: len(r.objects) for r in again.series} == {"1.2.1": 1, "1.2.2": 0}
 
 

@@ -140,7 +140,10 @@ def test_a_new_library_has_the_tables_of_a_migrated_one(tmp_path: Path, folder: 
 
     def tables(path: Path) -> set[tuple[str, str]]:
         with sqlite3.connect(path / "library.sqlite3") as connection:
-            rows = connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL")
+            rows = connection.execute(
+                "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL "
+                "AND name NOT LIKE 'sqlite%'"
+            )
             found = {(name, " ".join(sql.split())) for name, sql in rows}
         connection.close()
         return found

@@ -20,7 +20,7 @@ from carez_desktop.domain.stacking import stack_instances
 from carez_desktop.domain.study import VolumeRecord
 from carez_desktop.system.child_process import ChildPool
 
-FOLDERS = ("pydicom_data_subset", "highdicom_objects", "transfer_syntax_ts")
+FOLDERS = ("pydicom_data_subset", "highdicom_objects", "transfer_syntax_ts", "dicom2nifti_cases")
 HIGH_THROUGHPUT = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (201, 202, 203))
 _RESCALED_BY_FRAME = "SharedFunctionalGroupsSequence"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from carez_desktop.domain.stacking import stack_instances
 from carez_desktop.domain.study import VolumeRecord
 from carez_desktop.domain.volume import VolumeKind
 from carez_desktop.errors import GeometryError
+from carez_desktop.system.child_process import ChildPool
 
 Find = Callable[[str], tuple[VolumeRecord, ...]]
 
@@ -22,6 +23,13 @@ Find = Callable[[str], tuple[VolumeRecord, ...]]
 @pytest.fixture(scope="module")
 def scanned(studies: Path) -> ScanResult:
     return scan_files([studies])
+
+
+@pytest.fixture(scope="module")
+def children() -> Iterator[ChildPool]:
+    pool = ChildPool(processes=2)
+    yield pool
+    pool.close()
 
 
 @pytest.fixture(scope="module")
@@ -120,9 +128,11 @@ def test_segmentations_and_contours_lie_on_their_series(find: Find) -> None:
         "002_non_isotropic",
     ],
 )
-def test_voxels_and_corners_equal_those_of_simpleitk(find: Find, part: str) -> None:
+def test_voxels_and_corners_equal_those_of_simpleitk(
+    find: Find, part: str, children: ChildPool
+) -> None:
     for record in find(part):
-        volume = read_volume(record)
+        volume = read_volume(record, children=children)
         reader = sitk.ImageSeriesReader()
         reader.SetFileNames(record.paths)
         image = reader.Execute()
@@ -136,17 +146,17 @@ def test_voxels_and_corners_equal_those_of_simpleitk(find: Find, part: str) -> N
             assert np.allclose(volume.geometry.index_to_lps(index), point, atol=1e-4)
 
 
-def test_chest_ct_is_in_hounsfield_units(find: Find) -> None:
-    volume = read_volume(only(find("CT_0003_952642")))
+def test_chest_ct_is_in_hounsfield_units(find: Find, children: ChildPool) -> None:
+    volume = read_volume(only(find("CT_0003_952642")), children=children)
     assert volume.units == "HU"
     assert (volume.array.min(), volume.array.max()) == (-2048, 2695)
     lung = volume.array[60:80, 200:300, 100:180]
     assert -950 < float(np.median(lung)) < -700
 
 
-def test_nine_encodings_give_one_image(find: Find) -> None:
+def test_nine_encodings_give_one_image(find: Find, children: ChildPool) -> None:
     records = find("transfer_syntax_ts")
-    arrays = [read_volume(record).array for record in records]
+    arrays = [read_volume(record, children=children).array for record in records]
     syntaxes = {record.attributes["transfer_syntax_uid"] for record in records}
     assert len(records) == 9
     assert len(syntaxes) == 7
@@ -167,18 +177,20 @@ def test_charset_names_are_decoded(scanned: ScanResult) -> None:
 
 
 @pytest.mark.slow
-def test_every_series_that_is_not_refused_opens(find: Find) -> None:
+def test_every_series_that_is_not_refused_opens(find: Find, children: ChildPool) -> None:
     for record in find(""):
         if not record.refusal:
-            assert read_volume(record).array.shape == record.shape
+            assert read_volume(record, children=children).array.shape == record.shape
 
 
-def test_uptake_of_a_pet_agrees_with_its_real_world_objects(studies: Path) -> None:
+def test_uptake_of_a_pet_agrees_with_its_real_world_objects(
+    studies: Path, children: ChildPool
+) -> None:
     """ACRIN's mapping objects give the factor 0.00042111 of Bq/ml, as slope of stored values."""
     scanned = scan_files([studies / "petct_acrin"])
     records = stack_instances(scanned.headers, scanned.objects)
     record = only(tuple(r for r in records if r.modality == "PT"))
-    volume = read_volume(record)
+    volume = read_volume(record, children=children)
     assert volume.units == "SUVbw"
     image = sitk.ReadImage(record.paths[67])
     becquerel = sitk.GetArrayFromImage(image)[0]

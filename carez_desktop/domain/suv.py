@@ -178,9 +178,10 @@ def _scan_start(
 ) -> datetime | None:
     """Return the time that START means.
 
-    Decay Correction DateTime where it is there. Else Series Date and Time, unless they lie behind the acquisition: a post-processed series has
-    those of its processing. Then GE's private scan time, the middle of the counts of this bed
-    position minus Frame Reference Time, or the earliest acquisition.
+    Decay Correction DateTime where it is there. Else Series Date and Time, unless they lie behind
+    the acquisition: a post-processed series has those of its processing. Then GE's private scan
+    time, the middle of the counts of this bed position minus Frame Reference Time, or the earliest
+    acquisition.
     """
     stated = _moment_of(facts.get("decay_correction_datetime"))
     if stated is not None:

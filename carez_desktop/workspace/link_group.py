@@ -15,6 +15,7 @@ import numpy.typing as npt
 from carez_desktop.domain.patient_space import FloatArray
 from carez_desktop.domain.volume import Volume
 from carez_desktop.workspace.layer import Layer
+from carez_desktop.workspace.plane_basis import rotated_basis, rotation_about
 from carez_desktop.workspace.viewport import Viewport
 
 
@@ -45,7 +46,8 @@ class LinkGroup:
 
     Attributes:
         links_position: Whether the crosshair (so the slice) is shared.
-        links_view: Whether viewports of the same plane share pan, zoom and flips.
+        links_view: Whether viewports of the same plane share pan, zoom, flips, turns, slab and
+            the turn of an oblique plane.
         links_window: Whether layers of the same units share window and inversion.
     """
 
@@ -84,6 +86,20 @@ class LinkGroup:
         layer.changed.connect(receive)
         self._layers.append(_LayerMember(layer, receive))
 
+    def remove(self, viewport: Viewport) -> None:
+        """Take a viewport out; one that is no member is left alone."""
+        for member in tuple(self._members):
+            if member.viewport is viewport:
+                viewport.changed.disconnect(member.receive)
+                self._members.remove(member)
+
+    def remove_layer(self, layer: Layer) -> None:
+        """Stop linking the window of a layer."""
+        for held in tuple(self._layers):
+            if held.layer is layer:
+                layer.changed.disconnect(held.receive)
+                self._layers.remove(held)
+
     def clear(self) -> None:
         """Take every viewport and layer out."""
         for member in self._members:
@@ -107,6 +123,22 @@ class LinkGroup:
             first = self._members[0]
             first.viewport.cursor_lps = np.asarray(point_lps, dtype=np.float64) + first.offset_mm
 
+    def turn_others(self, viewport: Viewport, angle: float) -> None:
+        """Turn the lines of the other planes in a viewport: those planes, about its normal.
+
+        Args:
+            viewport: A member; it stays as it is.
+            angle: In radians, clockwise on its screen.
+        """
+        rotation = rotation_about(np.cross(viewport.right, viewport.down), angle)
+        was_busy, self._busy = self._busy, True
+        try:
+            for member in self._members:
+                if member.viewport.plane is not viewport.plane:
+                    member.viewport.rotate(rotation)
+        finally:
+            self._busy = was_busy
+
     def _spread(self, source: Viewport) -> None:
         if self._busy:
             return
@@ -127,6 +159,12 @@ class LinkGroup:
         if not self.links_view or target.plane is not source.plane:
             return
         target.set_flips(*source.flips)
+        target.set_turns(source.turns)
+        target.set_slab(source.slab)
+        if source.is_turned:
+            target.set_basis(rotated_basis(source.basis, np.eye(3), target.geometry))
+        else:
+            target.reset_plane()
         if source.is_fitted and source.geometry.is_close_to(target.geometry):
             if not target.is_fitted:
                 target.fit()

@@ -23,6 +23,7 @@ from carez_desktop.workspace.slab import Slab
 _MARGIN = 1.02
 _SMALLEST_MM_PER_PIXEL = 0.005
 _LARGEST_MM_PER_PIXEL = 20.0
+_SAME_DIRECTION = 1.0 - 1e-12
 
 
 class Viewport:
@@ -31,6 +32,7 @@ class Viewport:
     Attributes:
         plane: Which plane.
         geometry: Grid that gives the directions and the step of the planes.
+        home_basis: The plane that `reset_plane` returns to.
     """
 
     changed: ClassVar[Signal] = Signal()
@@ -50,6 +52,7 @@ class Viewport:
         self.basis = plane_bases(geometry)[plane]
         if in_array_order and self.basis.forward_sign < 0:
             self.basis = replace(self.basis, forward=-self.basis.forward, forward_sign=1)
+        self.home_basis = self.basis
         middle = (np.asarray(geometry.shape) - 1) // 2
         self._cursor: FloatArray = geometry.index_to_lps(middle)
         self._centre: FloatArray = geometry.centre_lps
@@ -114,8 +117,16 @@ class Viewport:
 
     @property
     def is_oblique(self) -> bool:
-        """Whether the plane was turned away from the slices of the grid."""
+        """Whether the plane cuts across the slices of the grid."""
         return self._is_oblique
+
+    @property
+    def is_turned(self) -> bool:
+        """Whether a person turned the plane away from where it began."""
+        cosine = float(self.basis.forward @ self.home_basis.forward)
+        return cosine < _SAME_DIRECTION or float(self.basis.right @ self.home_basis.right) < (
+            _SAME_DIRECTION
+        )
 
     @property
     def right(self) -> FloatArray:
@@ -182,9 +193,14 @@ class Viewport:
         self.set_basis(rotated_basis(self.basis, rotation, self.geometry))
 
     def reset_plane(self) -> None:
-        """Return to the slices of the grid."""
-        if self._is_oblique:
-            self.set_basis(plane_bases(self.geometry)[self.plane])
+        """Return to the plane that the viewport began with."""
+        if self.is_turned:
+            self.set_basis(self.home_basis)
+
+    def look_along(self, basis: PlaneBasis) -> None:
+        """Begin with the plane of another grid, in steps of this one (a registered volume)."""
+        self.home_basis = rotated_basis(basis, np.eye(3), self.geometry)
+        self.set_basis(self.home_basis)
 
     def show_one_to_one(self, pixel_ratio: float = 1.0) -> None:
         """Show a voxel of the plane (its finer spacing) on each device pixel.

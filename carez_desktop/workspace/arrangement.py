@@ -1,0 +1,343 @@
+"""What the View page shows: open layers, the panes of a layout, and what is linked with what.
+
+Layers whose positions can be compared share a space, in the LPS millimetres of the layer that
+opened it. Viewports, crosshair and links live in that space; a layer of the space carries a rigid
+matrix from there to its own millimetres, so that a registered volume needs no special case.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+from psygnal import Signal
+
+from carez_desktop.domain.alignment import Alignment, AlignmentMethod
+from carez_desktop.domain.patient_space import FloatArray
+from carez_desktop.workspace.compare_settings import CompareSettings
+from carez_desktop.workspace.layer import Layer
+from carez_desktop.workspace.layouts import Layout, layout_of
+from carez_desktop.workspace.link_group import LinkGroup, refusal_to_link
+from carez_desktop.workspace.pane import Pane, PlacedLayer, geometry_in_space
+from carez_desktop.workspace.plane_basis import Plane, acquired_plane, plane_bases
+from carez_desktop.workspace.stack_viewport import StackViewport
+from carez_desktop.workspace.viewport import Viewport
+
+
+@dataclass(frozen=True, eq=False)
+class PaneContent:
+    """What a hanging wants in one pane; a plane of None is the acquired one."""
+
+    layer: Layer
+    plane: Plane | None = None
+    second: Layer | None = None
+    settings: CompareSettings = field(default_factory=CompareSettings)
+
+
+@dataclass(eq=False)
+class _Space:
+    """Layers in one space, and the links of the viewports in it."""
+
+    reference: Layer
+    group: LinkGroup
+    to_layer: dict[Layer, FloatArray]
+
+
+class Arrangement:
+    """Open layers in the panes of a layout.
+
+    Attributes:
+        active: Index of the pane that keys act on.
+        maximised: Index of the pane shown alone, or None.
+    """
+
+    changed: ClassVar[Signal] = Signal()
+
+    def __init__(self, layout: Layout | None = None, alignments: Iterable[Alignment] = ()) -> None:
+        """Start without layers.
+
+        Args:
+            layout: Panes to begin with; one without.
+            alignments: Known from earlier; used when both of their volumes are open.
+        """
+        self.active = 0
+        self.maximised: int | None = None
+        self._layout = layout or layout_of("1x1")
+        self._panes = [Pane(index) for index in range(len(self._layout.cells))]
+        self._parked: list[Pane] = []
+        self._layers: list[Layer] = []
+        self._spaces: list[_Space] = []
+        # Windows are shared whether or not positions can be compared.
+        self._windows = LinkGroup()
+        self._known = {(item.fixed_id, item.moving_id): item for item in alignments}
+        self._links = {"links_position": True, "links_view": True, "links_window": True}
+
+    # -- what is there -------------------------------------------------------------------------
+
+    @property
+    def layout(self) -> Layout:
+        """Into which panes the page is cut."""
+        return self._layout
+
+    @property
+    def panes(self) -> tuple[Pane, ...]:
+        """One for each cell of the layout, in its order."""
+        return tuple(self._panes)
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """Open layers in the order of opening."""
+        return tuple(self._layers)
+
+    def group_of(self, layer: Layer) -> LinkGroup:
+        """Return the links of the space of an open layer."""
+        return self._space_of(layer).group
+
+    def to_layer(self, base: Layer, layer: Layer) -> FloatArray:
+        """(4, 4): LPS mm of the space of `base` to LPS mm of an open layer of that space.
+
+        Raises:
+            KeyError: They lie in different spaces; `link_refusal` says why.
+        """
+        return self._space_of(base).to_layer[layer]
+
+    def link_refusal(self, first: Layer, second: Layer) -> str:
+        """Say why positions of two open layers cannot be compared; "" where they can."""
+        if second in self._space_of(first).to_layer:
+            return ""
+        return _refusal(first, second)
+
+    def alignment_between(self, first: Layer, second: Layer) -> Alignment | None:
+        """Return how two open layers were brought into one space, if by more than their frame."""
+        ids = (first.volume.volume_id, second.volume.volume_id)
+        if ids in self._known:
+            return self._known[ids]
+        other = self._known.get((ids[1], ids[0]))
+        return other.inverse if other is not None else None
+
+    # -- layers --------------------------------------------------------------------------------
+
+    def open(self, layer: Layer) -> None:
+        """Take a layer, in the space of an open one where their positions can be compared."""
+        if layer not in self._layers:
+            self._layers.append(layer)
+            self._place(layer)
+            self._windows.add_layer(layer)
+            self.changed.emit()
+
+    def close(self, layer: Layer) -> None:
+        """Let a layer go, with every pane that shows it."""
+        if layer not in self._layers:
+            return
+        for pane in (*self._panes, *self._parked):
+            if pane.base is not None and pane.base.layer is layer:
+                self._clear(pane)
+            elif layer in pane.layers:
+                self._drop_from(pane, layer)
+        self._layers.remove(layer)
+        self._windows.remove_layer(layer)
+        self._leave_space(layer)
+        self.changed.emit()
+
+    def close_all(self) -> None:
+        """Let every layer go, and cut every link."""
+        for layer in tuple(self._layers):
+            self.close(layer)
+
+    def align(self, alignment: Alignment) -> None:
+        """Bring two open volumes into one space by an alignment; it is kept for later layers.
+
+        The moving layer joins the space of the fixed one and its panes are shown again there.
+        """
+        self._known[alignment.fixed_id, alignment.moving_id] = alignment
+        moving = self._by_id(alignment.moving_id)
+        fixed = self._by_id(alignment.fixed_id)
+        if moving is None or fixed is None:
+            return
+        shown = [(pane, self._content_of(pane)) for pane in self._panes if moving in pane.layers]
+        for pane, _ in shown:
+            self._clear(pane)
+        self._leave_space(moving)
+        space = self._space_of(fixed)
+        self._join(space, moving, alignment.matrix @ space.to_layer[fixed])
+        for pane, content in shown:
+            if content is not None:
+                self._fill(pane, content)
+        self.changed.emit()
+
+    def set_link(self, name: str, on: bool) -> None:
+        """Switch one of `links_position`, `links_view`, `links_window` for every space."""
+        if name not in self._links:
+            raise KeyError(name)
+        self._links[name] = on
+        for space in self._spaces:
+            setattr(space.group, name, on)
+        setattr(self._windows, name, on)
+
+    def is_linked(self, name: str) -> bool:
+        """Whether a kind of link is on."""
+        return self._links[name]
+
+    # -- panes ---------------------------------------------------------------------------------
+
+    def set_layout(self, layout: Layout) -> None:
+        """Cut the page anew; panes keep what they show, those without a cell are kept aside."""
+        wanted = len(layout.cells)
+        stock = [*self._panes, *self._parked]
+        while len(stock) < wanted:
+            stock.append(Pane(len(stock)))
+        self._panes, self._parked = stock[:wanted], stock[wanted:]
+        self._layout, self.maximised = layout, None
+        self.active = min(self.active, wanted - 1)
+        self.changed.emit()
+
+    def hang(self, layout: Layout, contents: Sequence[PaneContent | None]) -> None:
+        """Cut the page anew and fill it; panes beyond the contents stay empty."""
+        for pane in (*self._panes, *self._parked):
+            self._clear(pane)
+        self._parked.clear()
+        self._panes = [Pane(index) for index in range(len(layout.cells))]
+        self._layout, self.maximised, self.active = layout, None, 0
+        for pane, content in zip(self._panes, contents, strict=False):
+            if content is not None:
+                self.open(content.layer)
+                self._fill(pane, content)
+        self.changed.emit()
+
+    def show(self, index: int, layer: Layer, plane: Plane | None = None) -> None:
+        """Show a layer in a pane (a series dropped on it); None is its acquired plane."""
+        self.open(layer)
+        pane = self._panes[index]
+        self._clear(pane)
+        self._fill(pane, PaneContent(layer, plane))
+        self.changed.emit()
+
+    def compare(self, index: int, second: Layer | None, settings: CompareSettings) -> str:
+        """Compare a pane's layer with a second one; return why that is not possible, or ""."""
+        pane = self._panes[index]
+        if pane.base is None:
+            return "The pane shows nothing to compare with"
+        if second is not None:
+            self.open(second)
+            refusal = self.link_refusal(pane.base.layer, second)
+            if refusal:
+                return refusal
+            placed = PlacedLayer(second, self.to_layer(pane.base.layer, second))
+            pane.compare_with(placed)
+        else:
+            pane.compare_with(None)
+        pane.set_settings(settings)
+        return ""
+
+    def lay_over(self, index: int, layer: Layer, *, opacity: float, outlined: bool) -> str:
+        """Lay a label map or a second modality over a pane; return why not, or ""."""
+        pane = self._panes[index]
+        if pane.base is None:
+            return "The pane shows nothing to lay it over"
+        self.open(layer)
+        refusal = self.link_refusal(pane.base.layer, layer)
+        if refusal:
+            return refusal
+        kept = [item for item in pane.overlays if item.layer is not layer]
+        matrix = self.to_layer(pane.base.layer, layer)
+        pane.set_overlays([*kept, PlacedLayer(layer, matrix, opacity, outlined)])
+        return ""
+
+    def maximise(self, index: int | None) -> None:
+        """Show one pane alone, or all again with None."""
+        self.maximised = index
+        self.changed.emit()
+
+    # -- spaces --------------------------------------------------------------------------------
+
+    def _place(self, layer: Layer) -> None:
+        for space in self._spaces:
+            for other, matrix in tuple(space.to_layer.items()):
+                known = self.alignment_between(other, layer)
+                if known is not None:
+                    self._join(space, layer, known.matrix @ matrix)
+                    return
+                if not _refusal(other, layer):
+                    self._join(space, layer, matrix)
+                    return
+        space = _Space(layer, LinkGroup(), {})
+        for name, on in self._links.items():
+            setattr(space.group, name, on)
+        self._spaces.append(space)
+        self._join(space, layer, np.eye(4))
+
+    def _join(self, space: _Space, layer: Layer, matrix: FloatArray) -> None:
+        space.to_layer[layer] = matrix
+
+    def _leave_space(self, layer: Layer) -> None:
+        space = self._space_of(layer)
+        del space.to_layer[layer]
+        if not space.to_layer:
+            space.group.clear()
+            self._spaces.remove(space)
+
+    def _space_of(self, layer: Layer) -> _Space:
+        return next(space for space in self._spaces if layer in space.to_layer)
+
+    def _by_id(self, volume_id: str) -> Layer | None:
+        return next((x for x in self._layers if x.volume.volume_id == volume_id), None)
+
+    # -- filling panes -------------------------------------------------------------------------
+
+    def _fill(self, pane: Pane, content: PaneContent) -> None:
+        layer = content.layer
+        space = self._space_of(layer)
+        viewport = self._viewport(space, layer, content.plane)
+        pane.show(PlacedLayer(layer, space.to_layer[layer]), viewport)
+        space.group.add(viewport)
+        second = content.second
+        if second is not None:
+            self.open(second)
+            if not self.link_refusal(layer, second):
+                pane.compare_with(PlacedLayer(second, self.to_layer(layer, second)))
+        pane.set_settings(content.settings)
+
+    def _viewport(self, space: _Space, layer: Layer, plane: Plane | None) -> Viewport:
+        if layer.stack is not None:
+            return StackViewport(layer.stack.geometries)
+        matrix = space.to_layer[layer]
+        geometry = geometry_in_space(layer.volume.geometry, matrix)
+        if layer.plane_refusal:
+            in_order = layer.is_cine or not layer.is_positioned
+            return Viewport(acquired_plane(geometry), geometry, in_array_order=in_order)
+        viewport = Viewport(plane or acquired_plane(geometry), geometry)
+        if not np.allclose(matrix[:3, :3], np.eye(3), rtol=0.0, atol=1e-9):
+            bases = plane_bases(space.reference.volume.geometry)
+            viewport.look_along(bases[viewport.plane])
+        return viewport
+
+    def _clear(self, pane: Pane) -> None:
+        if pane.base is not None and pane.viewport is not None:
+            self._space_of(pane.base.layer).group.remove(pane.viewport)
+        pane.clear()
+
+    def _drop_from(self, pane: Pane, layer: Layer) -> None:
+        if pane.second is not None and pane.second.layer is layer:
+            pane.compare_with(None)
+        pane.set_overlays([item for item in pane.overlays if item.layer is not layer])
+
+    def _content_of(self, pane: Pane) -> PaneContent | None:
+        if pane.base is None or pane.viewport is None:
+            return None
+        second = pane.second.layer if pane.second is not None else None
+        return PaneContent(pane.base.layer, pane.viewport.plane, second, pane.settings)
+
+
+def same_source(fixed: Layer, moving: Layer) -> Alignment:
+    """Return that a layer was made from the other, on its space, under a mapped frame."""
+    ids = (fixed.volume.volume_id, moving.volume.volume_id)
+    return Alignment(*ids, np.eye(4), AlignmentMethod.SAME_SOURCE)
+
+
+def _refusal(first: Layer, second: Layer) -> str:
+    for layer in (first, second):
+        if layer.is_cine or not layer.is_positioned:
+            return f"{layer.title} has no position in the patient"
+    return refusal_to_link(first.volume, second.volume)

@@ -264,8 +264,8 @@ def _numbers(stream: BinaryIO, dtype: np.dtype[Any]) -> Iterator[bytes]:
 def _from_words(words: Sequence[bytes], dtype: np.dtype[Any]) -> bytes:
     if dtype.kind == "f":
         return np.array([float(word) for word in words], dtype=dtype).tobytes()
-    numbers = [int(word) if word.lstrip(b"+-").isdigit() else int(float(word)) for word in words]
     try:
+        numbers = [int(w) if w.lstrip(b"+-").isdigit() else int(float(w)) for w in words]
         return np.array(numbers, dtype=dtype).tobytes()
     except OverflowError as error:
         raise ValueError(f"a number does not fit {dtype.name}") from error

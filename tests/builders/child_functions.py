@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import importlib
 import os
 import socket
 import sys
@@ -194,3 +195,8 @@ def compute_then_sleep(request: dict[str, Any]) -> None:
     end = time.monotonic() + request["seconds"]
     while time.monotonic() < end:
         pass
+
+
+def import_modules(request: dict[str, Any]) -> None:
+    for name in request["modules"]:
+        importlib.import_module(name)

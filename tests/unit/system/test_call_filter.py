@@ -79,3 +79,12 @@ def test_the_program_fits_the_kernel(name: str) -> None:
     program = _program(_PROCESSORS[name], 1)
     assert len(program) % 8 == 0
     assert len(program) // 8 < 4096  # BPF_MAXINSNS
+
+
+def test_what_is_asked_second_can_still_be_imported_in_a_child() -> None:
+    pool = ChildPool(processes=1, timeout_s=60.0)
+    try:
+        modules = ["pydicom.pixels.decoders.base", "gdcm", "imagecodecs", "h5py"]
+        pool.run(f"{HERE}:import_modules", {"modules": modules})
+    finally:
+        pool.close()

@@ -35,7 +35,7 @@ from carez_desktop.jobs.job_runner import Lane
 
 TYPING_MILLISECONDS = 80
 ROWS_AT_ONCE = 150
-_HEADER_KEY = "library/header"
+_HEADER_KEY = "library/columns"
 _COPY_KEY = "library/copy"
 
 
@@ -92,7 +92,7 @@ class LibraryPage(Page):
             "maker: search one field (Ctrl+F)"
         )
         self.search.setClearButtonEnabled(True)
-        self.search.setFixedWidth(240)
+        self.search.setFixedWidth(210)
         self.search.setAcceptDrops(False)
         self._typing = QTimer(self)
         self._typing.setSingleShot(True)

@@ -34,8 +34,7 @@ COLUMNS = (
     "Spacing, mm",
     "Kind",
     "Findings",
-    "Tags",
-    "Labels",
+    "Tags, labels",
 )
 THUMBNAIL = 40
 
@@ -126,7 +125,7 @@ class RowBuilder:
         name.setData(record.volume_id, VOLUME_ID_ROLE)
         name.setSizeHint(QSize(0, THUMBNAIL + 8))
         self.rows[record.volume_id] = name
-        labels = ", ".join(f"{key} {value}" for key, value in record.labels.items())
+        labels = [f"{key} {value}" for key, value in record.labels.items()]
         findings = _cell(finding_text(record), -len(record.findings))
         cells = [
             name,
@@ -135,8 +134,7 @@ class RowBuilder:
             _cell(spacing_of(record), (record.spacing_mm or (0.0,))[0]),
             _cell(kind_text(record, stand_in=stand_in)),
             findings,
-            _cell(", ".join(record.tags)),
-            _cell(labels),
+            _cell(", ".join([*record.tags, *labels])),
         ]
         if stand_in or record.kind is VolumeKind.SYNTHETIC:
             cells[4].setForeground(self._theme.colour("synthetic"))

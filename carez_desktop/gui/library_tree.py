@@ -30,7 +30,8 @@ from carez_desktop.gui.library_rows import (
 )
 from carez_desktop.gui.theme import Theme
 
-_WIDTHS = (260, 66, 122, 136, 72, 104, 56, 60)
+_WIDTHS = (66, 124, 150, 88, 104, 90)
+_INDENTATION = 14
 _SETTLED_MILLISECONDS = 60
 _BEYOND = 200
 
@@ -66,6 +67,7 @@ class LibraryTree(QTreeView):
         self.setModel(self._model)
         self.setIconSize(QSize(THUMBNAIL, THUMBNAIL))
         self.setUniformRowHeights(False)
+        self.setIndentation(_INDENTATION)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
@@ -89,14 +91,15 @@ class LibraryTree(QTreeView):
 
     def _prepare_header(self) -> None:
         header = self.header()
-        header.setStretchLastSection(True)
+        header.setStretchLastSection(False)
         header.setSectionsClickable(True)
         header.setSortIndicatorShown(True)
         header.setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
+        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         header.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         header.customContextMenuRequested.connect(self._choose_columns)
-        for column, width in enumerate(_WIDTHS):
+        for column, width in enumerate(_WIDTHS, start=1):
             header.resizeSection(column, width)
         header.sortIndicatorChanged.connect(self._sort)
 

@@ -17,7 +17,7 @@ from tests.builders.ct_folders import write_ct
 pytestmark = pytest.mark.benchmark
 
 SLICES = 1000
-TURNS = 3
+TURNS = 2
 
 
 @pytest.fixture

@@ -9,17 +9,37 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+_OWN = ("Pss_Anon:", "Pss_File:")
+
 
 def memory_of_group(leader: int) -> float:
-    """MiB of a process and its descendants: resident, shared pages counted once (Pss)."""
-    total = 0.0
+    """MiB of a process and its descendants, shared pages counted once.
+
+    Memory of `memfd_create` counts by the pages that it has, whether or not anybody maps them:
+    what a child wrote for its parent is in the proportional set (Pss) of neither.
+    """
+    own, shared = 0, {}
     for pid in [leader, *descendants(leader)]:
         try:
-            shares = Path(f"/proc/{pid}/smaps_rollup").read_text()
+            lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+            shared |= _memory_files(Path(f"/proc/{pid}/fd"))
         except OSError:
             continue
-        total += sum(int(line.split()[1]) for line in shares.splitlines() if line[:4] == "Pss:")
-    return total / 1024
+        own += sum(int(line.split()[1]) for line in lines if line.startswith(_OWN))
+    return own / 1024 + sum(shared.values()) / 2**20
+
+
+def _memory_files(descriptors: Path) -> dict[int, int]:
+    """Bytes of each anonymous file in memory that a process holds, by its inode."""
+    found = {}
+    for link in descriptors.iterdir():
+        try:
+            if str(link.readlink()).startswith("/memfd:"):
+                facts = link.stat()
+                found[facts.st_ino] = facts.st_blocks * 512
+        except OSError:
+            continue
+    return found
 
 
 def descendants(leader: int) -> list[int]:

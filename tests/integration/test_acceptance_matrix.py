@@ -17,11 +17,8 @@ from tests.builders.odd_objects import REFERENCED
 from tests.builders.odd_volume_files import archive_corpus, volume_file_corpus
 
 NOT_YET: set[str] = set()
-CASES = [case for case in dicom_corpus() if case.name not in NOT_YET]
-IMAGES = [case for case in CASES if not case.object_class]
-LISTED = [case for case in CASES if case.object_class]
-VOLUME_FILES = [case for case in volume_file_corpus() if case.name not in NOT_YET]
-ARCHIVES = [name for name in archive_corpus() if name not in NOT_YET]
+IMAGES = [case for case in dicom_corpus() if not case.object_class]
+LISTED = [case for case in dicom_corpus() if case.object_class]
 
 
 def name_of(case: OddCase) -> str:
@@ -39,7 +36,7 @@ def context(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WorkflowContex
 @pytest.fixture(scope="module")
 def report(context: WorkflowContext, tmp_path_factory: pytest.TempPathFactory) -> ImportReport:
     folder = tmp_path_factory.mktemp("corpus")
-    for case in (*CASES, *VOLUME_FILES):
+    for case in (*dicom_corpus(), *volume_file_corpus()):
         case.write(folder)
     return import_studies(context, paths=[folder])
 
@@ -77,7 +74,7 @@ def test_an_image_gives_the_values_that_it_was_made_from(
         assert record.attributes["patient_name"] == case.patient_name
 
 
-@pytest.mark.parametrize("case", VOLUME_FILES, ids=name_of)
+@pytest.mark.parametrize("case", volume_file_corpus(), ids=name_of)
 def test_a_volume_file_gives_the_values_that_it_was_made_from(
     context: WorkflowContext, report: ImportReport, case: OddCase
 ) -> None:
@@ -93,7 +90,7 @@ def test_an_object_is_listed_with_what_it_refers_to(report: ImportReport, case: 
     assert f"{uid_of(REFERENCED)}.1" in found.references
 
 
-@pytest.mark.parametrize("name", ARCHIVES)
+@pytest.mark.parametrize("name", list(archive_corpus()))
 def test_a_study_comes_out_of_an_archive(tmp_path: Path, name: str) -> None:
     case = OddCase(name, archive_corpus()[name])
     paths = case.write(tmp_path)

@@ -102,7 +102,7 @@ class LibraryPage(Page):
         self.bar.addWidget(self.search)
         self.bar.addWidget(button("Import a folder…", self.choose_folder, tip="Ctrl+O"))
         more = QToolButton()
-        more.setText("More")
+        more.setText("More   ")
         more.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         more.setAccessibleName("More ways to import, labels, rescan")
         menu = QMenu(more)
@@ -112,6 +112,7 @@ class LibraryPage(Page):
         menu.addSeparator()
         menu.addAction("Labels from a CSV…", self.choose_labels)
         menu.addAction("Look for moved and vanished files", self.verbs.rescan)
+        menu.addAction("Files that could not be read…", self._show_unreadable)
         more.setMenu(menu)
         self.bar.addWidget(more)
 
@@ -281,6 +282,9 @@ class LibraryPage(Page):
     def simulate(self) -> None:
         """Make simulated studies in this home and import them."""
         self.verbs.simulate()
+
+    def _show_unreadable(self) -> None:
+        self.verbs.list_unreadable(self.report.show_report)
 
     def _cancel_import(self) -> None:
         self.progress.is_stopping()

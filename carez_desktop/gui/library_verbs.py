@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, Signal
 
 from carez_desktop.domain.finding import counted
-from carez_desktop.domain.study import ImportReport, VolumeRecord
+from carez_desktop.domain.study import ImportReport, UnreadableFile, VolumeRecord
 from carez_desktop.gui.job_bridge import JobCall
-from carez_desktop.gui.report_panel import ReportLine, import_lines, import_text
+from carez_desktop.gui.report_panel import ReportLine, import_lines, import_text, unreadable_lines
 from carez_desktop.gui.session import Session
 from carez_desktop.jobs.job_runner import Job, JobStatus
 
@@ -213,6 +213,20 @@ class LibraryVerbs(QObject):
             return rescan_library(context, progress=call.progress, cancel=call.cancel)
 
         self._submit("Rescan", work, self._rescanned)
+
+    def list_unreadable(self, told: Callable[[str, tuple[ReportLine, ...]], object]) -> None:
+        """Tell which files imports could not read; `told` gets a title and the lines."""
+        context = self._session.context
+
+        def work(_: JobCall) -> tuple[UnreadableFile, ...]:
+            from carez_desktop.workflows.list_unreadable import list_unreadable
+
+            return list_unreadable(context)
+
+        def listed(files: tuple[UnreadableFile, ...]) -> None:
+            told(f"{counted(len(files), 'file')} could not be read", unreadable_lines(files))
+
+        self._submit("Unreadable files", work, listed)
 
     def _submit(
         self, title: str, work: Callable[[JobCall], Any], told: Callable[[Any], None]

@@ -19,7 +19,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from carez_desktop.domain.study import ImportReport
+from carez_desktop.domain.finding import counted
+from carez_desktop.domain.study import ImportReport, UnreadableFile
 from carez_desktop.gui.page_parts import ElidedLabel, button, icon_button, words
 from carez_desktop.gui.theme import Theme
 from carez_desktop.jobs.job_runner import JobStatus, time_left_text
@@ -42,12 +43,16 @@ class ReportLine:
 
 def import_lines(report: ImportReport) -> tuple[ReportLine, ...]:
     """Return what an import could not read, then what it found odd."""
-    unreadable = [ReportLine(item.path, item.reason, _READ_AGAIN) for item in report.unreadable]
     findings = [
         ReportLine(finding.subject, f"{finding.severity.value}: {finding.text}")
         for finding in report.findings
     ]
-    return (*unreadable, *findings)
+    return (*unreadable_lines(report.unreadable), *findings)
+
+
+def unreadable_lines(files: Sequence[UnreadableFile]) -> tuple[ReportLine, ...]:
+    """Return what could not be read, with what to do about it."""
+    return tuple(ReportLine(item.path, item.reason, _READ_AGAIN) for item in files)
 
 
 def import_text(report: ImportReport) -> str:
@@ -69,7 +74,7 @@ def import_text(report: ImportReport) -> str:
         f"{len(report.findings)} findings",
     ]
     if report.unreadable:
-        parts.append(f"{len(report.unreadable)} files could not be read")
+        parts.append(f"{counted(len(report.unreadable), 'file')} could not be read")
     return ", ".join(parts)
 
 

@@ -64,7 +64,9 @@ class ViewPage(Page):
             "overlays": self.side.toggle_overlays,
             "fold_panel": self.fold_panel,
         }
-        self._keys = {key: entry.id for entry in COMMANDS for key in entry.keys}
+        self._keys = {
+            key: entry.id for entry in COMMANDS if entry.scope == "view" for key in entry.keys
+        }
 
     # -- opening -------------------------------------------------------------------------------
 

@@ -13,7 +13,8 @@ class Command:
         id: Stable snake-case name.
         title: Words for menus, tooltips and the list of keys.
         keys: Key sequences in Qt's portable text (`Ctrl+1`, `PgDown`).
-        scope: `window` works on every page, `view` where a pane shows a volume.
+        scope: `window` works on every page, `view` where a pane shows a volume, `library` in the
+            list of studies.
     """
 
     id: str
@@ -43,6 +44,10 @@ COMMANDS: tuple[Command, ...] = (
     Command("full_range", "Show every value", ("0",), "view"),
     Command("maximise", "Maximise the pane (also a double click)", ("Return",), "view"),
     Command("fold_panel", "Fold the panel on the right", ("Tab",), "view"),
+    Command("search", "Search the library", ("Ctrl+F",), "library"),
+    Command("open_row", "Open the chosen series", ("Return",), "library"),
+    Command("copy_rows", "Copy the chosen rows", ("Ctrl+C",), "library"),
+    Command("remove_rows", "Remove the chosen series from the library", ("Del",), "library"),
     Command("show_keys", "Show all keys", ("?",), "window"),
     Command("page_1", "Library", ("Ctrl+1",), "window"),
     Command("page_2", "View", ("Ctrl+2",), "window"),

@@ -290,7 +290,7 @@ def test_the_report_names_file_reason_and_remedy_and_is_copied(
     finding = Finding(Severity.WARNING, "tilt", "1.2.3", "Tilted by 18 degrees")
     unreadable = (UnreadableFile("/data/a.dcm", "The file is truncated"),)
     report = ImportReport(2, (_record(1),), unreadable, (finding,), 1.5)
-    assert "1 files could not be read" in import_text(report)
+    assert "1 file could not be read" in import_text(report)
     window.show_page("library")
     page = window.page("library")
     assert isinstance(page, LibraryPage)
@@ -366,6 +366,25 @@ def test_a_rescan_tells_that_every_file_is_there(page: LibraryPage, filled: Main
     page.verbs.rescan()
     assert wait_until_idle(filled, 20)
     assert "0 gone" in page.message.text
+
+
+def test_files_that_could_not_be_read_are_listed_later_too(
+    window: MainWindow, tmp_path: Path
+) -> None:
+    damaged = tmp_path / "studies" / "damaged.dcm"
+    damaged.parent.mkdir()
+    damaged.write_bytes(bytes(128) + b"DICM" + b"\x02\x00\x00\x00UL\x04\x00")
+    window.show_page("library")
+    page = window.page("library")
+    assert isinstance(page, LibraryPage)
+    page.import_paths((damaged.parent,))
+    assert wait_until_idle(window, 20)
+    page._show_unreadable()
+    assert wait_until_idle(window, 20)
+    assert page.report.table.rowCount() == 1
+    item = page.report.table.item(0, 0)
+    assert item is not None
+    assert item.text() == str(damaged)
 
 
 def test_columns_and_the_choice_to_copy_are_remembered(

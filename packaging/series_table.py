@@ -13,20 +13,25 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from carez_desktop.dicom.scan import ScanResult, scan_files
-from carez_desktop.dicom.volume_reader import read_volume
+from carez_desktop.dicom.volume_reader import read_slices, read_volume
+from carez_desktop.domain.lost_files import note_lost_files
 from carez_desktop.domain.stacking import stack_instances
 from carez_desktop.domain.study import VolumeRecord
-from carez_desktop.domain.volume import Volume
+from carez_desktop.domain.volume import SliceAxis, Volume
 from carez_desktop.errors import CarezError
+from carez_desktop.imaging.resampling import resample_stack
 from carez_desktop.imaging.volume_files import describe_volume_file, read_volume_file
+from carez_desktop.system.child_process import ChildPool
 
 HEAD = """# What every series of the real studies gives
 
 Written by `packaging/series_table.py` from the shared collection of public studies (their sources
 and licences are named there). One line for each volume that import lists. *Opens* means that every
 pixel was decoded, rescaled and the four corners of each slice were compared with the affine.
-Triples are (slice, row, column); spacing in mm; orientation names the slice, row and column axis in
-the patient.
+*Slices* means that its slices are no regular grid: they were read at their true positions, and put
+on a regular grid as `--resample` does; shape and values are those of the slices. *Moments* means
+that the first axis is time. Triples are (slice, row, column); spacing in mm; orientation names the
+slice, row and column axis in the patient. How the voxels compare with other readers is in `independent-readers.md`.
 
 """
 COLUMNS = "| series | modality | shape | spacing | orientation | kind | result | values | notes |\n"
@@ -38,8 +43,11 @@ def main(arguments: Sequence[str]) -> int:
     folder, out = Path(arguments[0]).absolute(), Path(arguments[1])
     start = time.perf_counter()
     scanned = scan_files([folder])
-    records = stack_instances(scanned.headers, scanned.objects)
-    lines = [_line(folder, record, read_volume) for record in records]
+    stacked = stack_instances(scanned.headers, scanned.objects)
+    records = note_lost_files(stacked, scanned.unreadable)
+    pool = ChildPool()
+    lines = [_line(folder, record, pool) for record in records]
+    pool.close()
     summary = _summary(scanned, lines, time.perf_counter() - start)
     text = HEAD + summary + "## DICOM\n\n" + COLUMNS + RULE + "".join(lines)
     text += "\n## NIfTI\n\n" + _files_section(folder, scanned)
@@ -55,9 +63,11 @@ def main(arguments: Sequence[str]) -> int:
 def _summary(scanned: ScanResult, lines: Sequence[str], seconds: float) -> str:
     refused = sum("| refused |" in line for line in lines)
     failed = sum("| fails |" in line for line in lines)
+    shown = sum("| slices |" in line for line in lines)
     return (
         f"{len(scanned.headers)} DICOM images gave {len(lines)} volumes and images:"
-        f" {len(lines) - refused - failed} open, {refused} are refused with a reason,"
+        f" {len(lines) - refused - failed - shown} open, {shown} are shown as slices and"
+        f" resampled on demand, {refused} are refused with a reason,"
         f" {failed} fail."
         f" {len(scanned.objects)} objects (SEG, RTSTRUCT, SR, RWV) were listed,"
         f" {len(scanned.unreadable)} files are not readable, {scanned.ignored_count} are of other"
@@ -65,9 +75,9 @@ def _summary(scanned: ScanResult, lines: Sequence[str], seconds: float) -> str:
     )
 
 
-def _line(folder: Path, record: VolumeRecord, read: object) -> str:
+def _line(folder: Path, record: VolumeRecord, pool: ChildPool) -> str:
     """Return the table line of one record."""
-    result, values = _attempt(record, read)
+    result, values = _attempt(record, pool)
     spacing = " x ".join(f"{step:.4g}" for step in record.spacing_mm) if record.spacing_mm else "-"
     refusal = [record.refusal] if record.refusal else []
     notes = [*refusal, record.split_reason]
@@ -90,22 +100,32 @@ def _line(folder: Path, record: VolumeRecord, read: object) -> str:
     return "| " + " | ".join(cells) + " |\n"
 
 
-def _attempt(record: VolumeRecord, read: object) -> tuple[str, str]:
-    if record.refusal:
+def _attempt(record: VolumeRecord, pool: ChildPool) -> tuple[str, str]:
+    if record.refusal and not record.slices_only:
         return "refused", "-"
     try:
-        volume: Volume = read(record)  # type: ignore[operator]
+        if record.slices_only:
+            stack = read_slices(record, children=pool)
+            grid = resample_stack(stack).geometry
+            shape = " x ".join(map(str, grid.shape))
+            return "slices", f"{_values(*stack.slices)}; resampled {shape}"
+        return "opens", _values(read_volume(record, children=pool))
     except CarezError as error:
         return "fails", error.what
-    array = volume.array
-    text = f"{array.dtype} {array.min():g} to {array.max():g} {volume.units}"
-    return "opens", text.replace(" arbitrary", "")
+
+
+def _values(*volumes: Volume) -> str:
+    low = min(float(volume.array.min()) for volume in volumes)
+    high = max(float(volume.array.max()) for volume in volumes)
+    first = volumes[0]
+    text = f"{first.array.dtype} {low:g} to {high:g} {first.units}".replace(" arbitrary", "")
+    return text + (", moments" if first.slice_axis is SliceAxis.TIME else "")
 
 
 def _place(folder: Path, record: VolumeRecord) -> str:
     """Name the series by its folder, with the split number if it has one."""
     first = Path(_relative(folder, record.paths[0]))
-    alone = len(record.paths) == 1
+    alone = len(set(record.paths)) == 1
     place = first.as_posix() if alone else first.parent.as_posix()
     _, mark, number = record.volume_id.partition(":")
     return f"{place} ({number})" if mark else place
@@ -120,8 +140,6 @@ def _files_section(folder: Path, scanned: ScanResult) -> str:
     groups: dict[str, list[VolumeRecord]] = {}
     lines: list[str] = []
     for path in scanned.volume_files:
-        if path.name.startswith("."):
-            continue
         try:
             described = describe_volume_file(path)
         except CarezError as error:

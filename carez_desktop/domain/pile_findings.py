@@ -7,6 +7,7 @@ from itertools import pairwise
 from pathlib import PurePath
 
 from carez_desktop.domain.finding import Finding, Severity, counted
+from carez_desktop.domain.header_flags import flag_findings
 from carez_desktop.domain.pile_pixels import is_cine, is_whole_slide
 from carez_desktop.domain.series_splitting import Pile
 from carez_desktop.domain.study import InstanceHeader
@@ -26,7 +27,8 @@ def pile_findings(volume_id: str, pile: Pile) -> list[Finding]:
         said.append(_cine_text(first))
     if is_whole_slide(first):
         said.append((Severity.INFO, "whole_slide", _tiles_text(first)))
-    return [Finding(severity, code, volume_id, text) for severity, code, text in said]
+    own = [Finding(severity, code, volume_id, text) for severity, code, text in said]
+    return [*own, *flag_findings(pile.headers, volume_id)]
 
 
 def _pile_texts(pile: Pile) -> list[tuple[Severity, str, str]]:
@@ -58,8 +60,7 @@ def _image_texts(headers: Sequence[InstanceHeader]) -> list[tuple[Severity, str,
         text = "Low values are meant to be shown bright (MONOCHROME1)"
         said.append((Severity.INFO, "monochrome1", text))
     if "MOSAIC" in first.image_type:
-        text = "Siemens mosaic: the slices lie side by side in one image"
-        said.append((Severity.WARNING, "mosaic", text))
+        said.append((Severity.WARNING, "mosaic", _mosaic_text(first)))
     return said
 
 
@@ -99,6 +100,15 @@ def _cine_text(header: InstanceHeader) -> tuple[Severity, str, str]:
         text = f"{counted(frames, 'frame')} whose places are not stated, in the order of the file"
         return (Severity.WARNING, "no_position", text)
     return (Severity.INFO, "cine", f"{counted(frames, 'moment')} of one view, in order of time")
+
+
+def _mosaic_text(header: InstanceHeader) -> str:
+    tiles = header.attributes.get("mosaic_images")
+    many = f"{tiles:g} slices" if isinstance(tiles, float) else "the slices"
+    return (
+        f"Siemens mosaic: {many} lie side by side in one image, which opens as it is; its place in"
+        " the patient is not that of the slices"
+    )
 
 
 def _tiles_text(header: InstanceHeader) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from carez_desktop.domain.pile_pixels import is_cine, is_whole_slide
 from carez_desktop.domain.shape_groups import ShapeGroup, group_by_shape, reading_order
 from carez_desktop.domain.slice_order import fit_slices
 from carez_desktop.domain.slice_places import (
@@ -70,9 +71,15 @@ def split_series(headers: Sequence[InstanceHeader]) -> tuple[Pile, ...]:
             piles.append(replace(part, crossing=among))
     several = len(piles) + len(alone) > 1
     for header in sorted(alone, key=reading_order):
-        what = "a series of moments" if header.number_of_frames > 1 else "no position"
-        piles.append(Pile((header,), f"{what}: each image by itself" if several else ""))
+        reason = f"{_alone_because(header)}: each image by itself" if several else ""
+        piles.append(Pile((header,), reason))
     return tuple(piles)
+
+
+def _alone_because(header: InstanceHeader) -> str:
+    if is_whole_slide(header):
+        return "levels of a whole-slide image"
+    return "a series of moments" if is_cine(header) else "no position"
 
 
 def _crossing(groups: Sequence[ShapeGroup]) -> int:

@@ -26,7 +26,6 @@ _ZIP_SUFFIX = ".zip"
 _PAIR_SUFFIX = ".hdr"
 _APPLE_DOUBLE = "._"
 _REPORT_EACH_S = 0.1
-_SETTLED = 50
 _NO_KIND = (
     "The file is of no kind that is opened: DICOM, DICOMDIR, NIfTI (.nii, .nii.gz, .hdr with .img),"
     " NRRD (.nrrd, .nhdr) or ZIP"
@@ -81,7 +80,7 @@ def scan_files(
         known: Asked once for every regular file before it is opened, with its path and what the
             system says of it; True passes over it.
         children: Where headers are read if there are many; None reads them here.
-        progress: Told ten times a second, with files per second and the time left.
+        progress: Told ten times a second, with files per second.
         cancel: Asked at each file.
 
     Raises:
@@ -91,10 +90,12 @@ def scan_files(
     progress.report(0.0, "Looking for files")
     sorted_in = _Sorting(known)
     found_files = walk_files(paths, cancel=cancel, on_unreadable=sorted_in.unreadable.append)
+    pace = _Pace(progress)
     for found in found_files:
         sorted_in.take(found)
+        pace.step()
     files = sorted_in.to_read
-    pace = _Pace(len(files), progress)
+    pace.begin_reading(len(files))
     contents: list[FileContent | None] = [None] * len(files)
     read = read_contents([found.path for found in files], children=children, cancel=cancel)
     for index, content in read:
@@ -137,12 +138,17 @@ class _Sorting:
 
 
 class _Pace:
-    """Tell how far the reading is, how fast, and how long it will still take."""
+    """Tell ten times a second how far the work is and how fast; the faces add the time left."""
 
-    def __init__(self, total: int, progress: ProgressReporter) -> None:
-        self._total, self._progress = total, progress
-        self._done = 0
+    def __init__(self, progress: ProgressReporter) -> None:
+        self._progress = progress
+        self._total = self._done = 0
         self._started = self._told = time.monotonic()
+
+    def begin_reading(self, total: int) -> None:
+        """Count from here to a total; before, files are only looked for."""
+        self._total, self._done = total, 0
+        self._started = time.monotonic()
 
     def step(self) -> None:
         """Count one more file."""
@@ -151,11 +157,11 @@ class _Pace:
         if now - self._told < _REPORT_EACH_S:
             return
         self._told = now
-        text = f"Reading headers, {self._done} of {self._total}"
-        if self._done >= _SETTLED:
-            rate = self._done / (now - self._started)
-            left = (self._total - self._done) / rate
-            text += f", {rate:.0f} files/s, {left:.0f} s left"
+        if not self._total:
+            self._progress.report(0.0, f"Looking for files, {self._done} found")
+            return
+        rate = self._done / max(now - self._started, 1e-3)
+        text = f"Reading headers, {self._done} of {self._total}, {rate:.0f} files/s"
         self._progress.report(self._done / self._total, text)
 
 

@@ -267,13 +267,13 @@ class _Watch:
             self.stop()
 
 
-def test_progress_at_ten_a_second_with_rate_and_time_left_and_quick_cancel(tmp_path: Path) -> None:
+def test_progress_at_ten_a_second_with_the_rate_and_quick_cancel(tmp_path: Path) -> None:
     _many(tmp_path, 3000)
     watch = _Watch()
     scan_files([tmp_path], progress=watch)
     gaps = [b - a for a, b in zip(watch.times[1:-2], watch.times[2:-1], strict=True)]
     assert all(gap > 0.099 for gap in gaps)
-    assert any("files/s" in text and "s left" in text for text in watch.texts)
+    assert any("files/s" in text for text in watch.texts)
     flag = CancellationFlag()
     stopping = _Watch(flag.cancel)
     with pytest.raises(CancelledError):

@@ -160,7 +160,7 @@ def _merge(
 
     met = found.known
     merged: dict[str, tuple[InstanceHeader, ...]] = {}
-    replaced: list[str] = [*found.copied]
+    replaced: list[str] = []
     for key in keys:
         before = known.get(key, ())
         absent = {
@@ -173,6 +173,7 @@ def _merge(
         if result.headers:
             merged[key] = result.headers
         replaced += result.replaced
+        replaced += sorted({header.path for header in before}.intersection(found.copied))
     return merged, tuple(replaced)
 
 

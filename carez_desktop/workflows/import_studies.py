@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from carez_desktop.domain.finding import Finding, Severity, counted
 from carez_desktop.domain.study import FileCounts, ImportReport, UnreadableFile, VolumeRecord
@@ -228,8 +228,7 @@ def _describe_files(
         cancel.raise_if_cancelled()
         progress.report(0.82 + 0.15 * index / len(paths), f"Reading {path.name}")
         try:
-            found: Any = describe_volume_file(path)
-            records[str(path)] = found if isinstance(found, tuple) else (found,)
+            records[str(path)] = describe_volume_file(path)
         except CarezError as error:
             damaged.append(UnreadableFile(str(path), error.what))
     return records, damaged

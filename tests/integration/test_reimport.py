@@ -327,6 +327,39 @@ def test_stand_ins_go_on_playing_real(context: WorkflowContext, tmp_path: Path) 
     assert record.kind is VolumeKind.REAL
 
 
+def test_copies_take_the_place_of_files_that_were_known_in_place(
+    context: WorkflowContext, tmp_path: Path
+) -> None:
+    nibabel = pytest.importorskip("nibabel")
+    write_series(tmp_path / "a", 1)
+    write_segmentation(tmp_path / "a" / "seg", 1, series="1.2.1", instances=["1.2.1.2"])
+    voxels = np.arange(120, dtype="i2").reshape(4, 5, 6)
+    nibabel.save(nibabel.Nifti1Image(voxels, np.eye(4)), tmp_path / "a" / "x.nii")
+    before = import_studies(context, paths=[tmp_path / "a"]).series
+    copied = import_studies(context, paths=[tmp_path / "a"], copy=True)
+    assert (copied.files.new, copied.files.moved, copied.files.gone) == (0, 5, 0)
+    assert [r.volume_id for r in copied.series] == [r.volume_id for r in before]
+    managed = str(context.home / "studies")
+    for record in copied.series:
+        assert record.findings == ()
+        assert all(path.startswith(managed) for path in record.paths)
+        assert all(item.path.startswith(managed) for item in record.objects)
+    assert sum(len(record.objects) for record in copied.series) == 1
+    assert not context.library.knows_paths_below(str(tmp_path / "a"))
+    shutil.rmtree(tmp_path / "a")
+    assert rescan_library(context).gone == ()
+
+
+def test_first_copies_are_new(context: WorkflowContext, tmp_path: Path) -> None:
+    write_series(tmp_path / "a", 1)
+    first = import_studies(context, paths=[tmp_path / "a"], copy=True)
+    assert (first.files.new, first.files.moved) == (4, 0)
+    again = import_studies(context, paths=[tmp_path / "a"], copy=True)
+    assert len(again.series) == 1
+    assert again.series[0].shape[0] == 4
+    assert again.files.gone == 0
+
+
 def test_names_that_are_no_text_survive(context: WorkflowContext, tmp_path: Path) -> None:
     folder = write_series(tmp_path / "a", 1)
     odd = os.fsencode(folder) + b"/caf\xe9\xff"

@@ -8,9 +8,15 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QVBoxLayout, QWi
 
 from carez_desktop.gui.page_parts import words
 from carez_desktop.gui.theme import Theme
-from carez_desktop.workspace.commands import COMMANDS, MOUSE, Command
+from carez_desktop.workspace.commands import COMMANDS, MOUSE
 
-_ROWS_IN_A_COLUMN = 14
+_KEYS_WIDTH = 96
+_TITLES = {
+    "view": "In View",
+    "library": "In the library",
+    "window": "Everywhere",
+    "mouse": "Mouse, in View",
+}
 
 
 class KeysOverlay(QFrame):
@@ -25,14 +31,16 @@ class KeysOverlay(QFrame):
         outer = QVBoxLayout(self)
         outer.setContentsMargins(24, 16, 24, 16)
         outer.setSpacing(theme.size("space_3"))
-        outer.addWidget(words("Keys and mouse", "title"))
         columns = QHBoxLayout()
         columns.setSpacing(theme.size("space_5"))
-        keyed = [entry for entry in COMMANDS if entry.keys]
-        for start in range(0, len(keyed), _ROWS_IN_A_COLUMN):
-            rows = [_row(entry) for entry in keyed[start : start + _ROWS_IN_A_COLUMN]]
-            columns.addLayout(_table(rows))
-        columns.addLayout(_table(list(MOUSE)))
+        for groups in (("view",), ("library", "window", "mouse")):
+            column = QVBoxLayout()
+            column.setSpacing(theme.size("space_1"))
+            for group in groups:
+                column.addWidget(words(_TITLES[group], "section"))
+                column.addLayout(_table(_rows(group)))
+            column.addStretch(1)
+            columns.addLayout(column)
         outer.addLayout(columns)
         self.hide()
 
@@ -62,14 +70,20 @@ class KeysOverlay(QFrame):
         self.hide()
 
 
-def _row(entry: Command) -> tuple[str, str]:
-    return (" / ".join(entry.keys), entry.title)
+def _rows(group: str) -> list[tuple[str, str]]:
+    """Return keys and titles of a scope, or of the mouse."""
+    if group == "mouse":
+        return list(MOUSE)
+    found = (entry for entry in COMMANDS if entry.keys and entry.scope == group)
+    return [(" / ".join(entry.keys), entry.title) for entry in found]
 
 
 def _table(rows: list[tuple[str, str]]) -> QGridLayout:
     grid = QGridLayout()
     grid.setHorizontalSpacing(16)
-    grid.setVerticalSpacing(4)
+    grid.setVerticalSpacing(2)
+    grid.setColumnMinimumWidth(0, _KEYS_WIDTH)
+    grid.setColumnStretch(1, 1)
     grid.setAlignment(Qt.AlignmentFlag.AlignTop)
     for number, (keys, title) in enumerate(rows):
         grid.addWidget(words(keys), number, 0)

@@ -27,6 +27,7 @@ from carez_desktop.gui.library_details import LibraryDetails
 from carez_desktop.gui.library_tree import LibraryTree
 from carez_desktop.gui.library_verbs import LibraryVerbs
 from carez_desktop.gui.page_parts import EmptyState, Page, button
+from carez_desktop.gui.plane_note import PlaneNote
 from carez_desktop.gui.record_words import opens
 from carez_desktop.gui.report_panel import ProgressStrip, ReportLine, ReportPanel
 from carez_desktop.gui.session import Session
@@ -73,7 +74,9 @@ class LibraryPage(Page):
         self.details = LibraryDetails(session.theme)
         self.panel.addWidget(self.details)
         self._stack = QStackedWidget()
-        for widget in (self._build_empty(), self.tree, QWidget()):
+        clear = ("Clear the search", self.search.clear)
+        self.nothing = PlaneNote(self.theme, action=clear, ground="page")
+        for widget in (self._build_empty(), self.tree, QWidget(), self.nothing):
             self._stack.addWidget(widget)
         self._stack.setCurrentIndex(2)
         self.body.addWidget(self.progress)
@@ -223,9 +226,19 @@ class LibraryPage(Page):
             self.tree.set_thumbnails(self._pictures.items())
         self._by_id = {record.volume_id: record for record in self._records}
         self._session.listed = tuple(r.volume_id for r in self._records if opens(r))
-        self._stack.setCurrentIndex(1 if self._records or listing.search else 0)
+        self._choose_view(listing)
         self.title.setText(self._title(listing))
         self._show_details(self.tree.selected_ids())
+
+    def _choose_view(self, listing: _Listing) -> None:
+        """Show the list, that nothing was found, or how to begin."""
+        if self._records:
+            self._stack.setCurrentWidget(self.tree)
+        elif listing.search:
+            self.nothing.say(f"Nothing in the library begins with “{listing.search}”.")
+            self._stack.setCurrentWidget(self.nothing)
+        else:
+            self._stack.setCurrentIndex(0)
 
     def _title(self, listing: _Listing) -> str:
         patients = len({record.patient_id for record in self._records})

@@ -17,11 +17,23 @@ class PlaneNote(QWidget):
     """Words in the middle of a black pane, and perhaps a button."""
 
     def __init__(
-        self, theme: Theme, text: str = "", action: tuple[str, Callable[[], object]] | None = None
+        self,
+        theme: Theme,
+        text: str = "",
+        action: tuple[str, Callable[[], object]] | None = None,
+        *,
+        ground: str = "canvas",
     ) -> None:
-        """Say something; `action` is a button's words and what it does."""
+        """Say something.
+
+        Args:
+            theme: The looks.
+            text: What to say first.
+            action: A button's words and what it does.
+            ground: `canvas` for a pane of images, `page` elsewhere.
+        """
         super().__init__()
-        self.setObjectName("canvas")
+        self.setObjectName(ground)
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._text = words(text, wrap=True)
         self._text.setAlignment(Qt.AlignmentFlag.AlignCenter)

@@ -214,6 +214,18 @@ def test_typing_asks_once_soon_and_drops_what_is_stale(
     assert [r.description for r in page.records] == ["second"]
 
 
+def test_a_search_without_a_hit_says_so_and_can_be_cleared(
+    page: LibraryPage, filled: MainWindow, qtbot: QtBot
+) -> None:
+    qtbot.keyClicks(page.search, "zzz")
+    qtbot.waitUntil(lambda: page.nothing.isVisible(), timeout=5000)
+    assert "zzz" in page.nothing.text
+    assert page.nothing.action is not None
+    qtbot.mouseClick(page.nothing.action, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: len(page.records) == 3, timeout=5000)
+    assert page.tree.isVisible()
+
+
 def test_ctrl_f_goes_to_the_search(page: LibraryPage, filled: MainWindow, qtbot: QtBot) -> None:
     filled.activateWindow()
     page.tree.setFocus()

@@ -31,7 +31,8 @@ pixel was decoded, rescaled and the four corners of each slice were compared wit
 *Slices* means that its slices are no regular grid: they were read at their true positions, and put
 on a regular grid as `--resample` does; shape and values are those of the slices. *Moments* means
 that the first axis is time. Triples are (slice, row, column); spacing in mm; orientation names the
-slice, row and column axis in the patient. How the voxels compare with other readers is in `independent-readers.md`.
+slice, row and column axis in the patient. How the voxels compare with other readers is in
+`independent-readers.md`.
 
 """
 COLUMNS = "| series | modality | shape | spacing | orientation | kind | result | values | notes |\n"

@@ -59,7 +59,7 @@ def _image_texts(headers: Sequence[InstanceHeader]) -> list[tuple[Severity, str,
     if first.attributes.get("photometric_interpretation") == "MONOCHROME1":
         text = "Low values are meant to be shown bright (MONOCHROME1)"
         said.append((Severity.INFO, "monochrome1", text))
-    if "MOSAIC" in first.image_type:
+    if "MOSAIC" in first.image_type and "mosaic_tile" not in first.attributes:
         said.append((Severity.WARNING, "mosaic", _mosaic_text(first)))
     return said
 

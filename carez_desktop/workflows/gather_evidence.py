@@ -109,7 +109,7 @@ def _reduce_real(
     for index, record in enumerate(records):
         cancel.raise_if_cancelled()
         progress.report(index / len(records), f"Real volume {index + 1} of {len(records)}")
-        volume = load_volume(context, volume_id=record.volume_id, cancel=cancel)
+        volume = load_volume(context, volume_id=record.volume_id, audit=False, cancel=cancel)
         images.append(
             reduce_image(
                 volume,
@@ -118,6 +118,8 @@ def _reduce_real(
                 strata=strata_of(record, axes),
             )
         )
+    read = [record.volume_id for record in records]
+    context.audit_log.append("load_volumes", purpose="evaluation", volume_ids=read)
     return tuple(images)
 
 
@@ -143,7 +145,9 @@ def _reduce_bundle(
         paired = None
         if origin is not None:
             if source is None or source.volume_id != origin.volume_id:
-                source = load_volume(context, volume_id=origin.volume_id, cancel=cancel)
+                source = load_volume(
+                    context, volume_id=origin.volume_id, audit=False, cancel=cancel
+                )
             paired = _compare(source, volume, record, origin.patient_id)
         cases.append(
             CaseEvidence(
@@ -160,6 +164,9 @@ def _reduce_bundle(
                 record=record,
             )
         )
+    read = sorted({case.source_key for case in cases} - {""})
+    if read:
+        context.audit_log.append("load_volumes", purpose="evaluation", volume_ids=read)
     return tuple(cases)
 
 

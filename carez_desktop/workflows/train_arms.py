@@ -155,10 +155,12 @@ def _labelled(
         mask = truth(record.volume_id)
         if mask is None:
             continue
-        volume = load_volume(context, volume_id=record.volume_id, cancel=cancel)
+        volume = load_volume(context, volume_id=record.volume_id, audit=False, cancel=cancel)
         if mask.shape != volume.array.shape:
             continue
         found.append(_entry(record, volume.array, mask, axes))
+    read = [entry.key for entry, _ in found]
+    context.audit_log.append("load_volumes", purpose="training", split=split, volume_ids=read)
     return found
 
 

@@ -94,7 +94,7 @@ def test_import_names_every_bad_file_with_its_reason_and_keeps_the_rest(
     told = carez("import", studies_folder, home=tmp_path / "home").does(
         "notes.dcm: The file is not DICOM",
         "The file is truncated: 20 of 96 bytes of pixel data are missing",
-        "ends before the first known element",
+        "the file ends inside its header",
         "no position in the patient",
         "mixes matrix sizes",
         "no pixel data",
@@ -123,14 +123,17 @@ def test_import_of_nothing_but_bad_files_is_bad_input(
 def test_import_of_what_holds_no_images_says_what_is_read(
     carez: CommandLine, bundle: Path, tmp_path: Path
 ) -> None:
-    carez("import", bundle, home=tmp_path / "home").does("DICOM, NIfTI and NRRD")
+    carez("import", bundle, home=tmp_path / "home").refuses(3, "of no kind that is opened")
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "notes.txt").write_text("no image")
+    carez("import", tmp_path / "texts", home=tmp_path / "home").does("What is read: DICOM, NIfTI")
     carez("import", tmp_path / "nowhere").refuses(3, "nowhere", "Check the path")
 
 
 @pytest.mark.parametrize(
     ("volume_id", "words"),
     [
-        (WITHOUT_PIXELS, ("5 of 5 files have no pixel data", WITHOUT_PIXELS)),
+        (WITHOUT_PIXELS, ("5 of 5 images have no pixel data", WITHOUT_PIXELS)),
         (WITHOUT_POSITION, ("5 volumes", f"{WITHOUT_POSITION}:1")),
         (MIXED_MATRIX, ("2 volumes", f"{MIXED_MATRIX}:2")),
         ("9.9.9", ("no such volume", "carez series")),

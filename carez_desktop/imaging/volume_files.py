@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from carez_desktop.domain.finding import Finding, Severity, counted
 from carez_desktop.domain.geometry import VolumeGeometry
+from carez_desktop.domain.slice_stack import SliceStack
 from carez_desktop.domain.study import AttributeValue, VolumeRecord
 from carez_desktop.domain.volume import Volume, VolumeKind
 from carez_desktop.errors import GeometryError, UnreadableFileError
@@ -36,6 +37,8 @@ from carez_desktop.progress import (
 
 READ_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".nhdr", ".hdr")
 _DETACHED_SUFFIXES = (".nhdr", ".hdr", ".nrrd")
+_REMEDY = "Choose another, or convert it with the program that made it"
+_REMEDY_SLICES = "Write it on a regular grid with `carez volume ID --out FILE --resample`"
 _MOST_SHEAR_DEGREES = 0.05
 """As for DICOM stacks (decision record 0032): what rounding of the affine explains."""
 
@@ -90,10 +93,11 @@ def describe_volume_file(path: Path) -> tuple[VolumeRecord, ...]:
     header = read_volume_header(path)
     uid = volume_id_of_file(path)
     geometry = VolumeGeometry(header.shape, header.affine)
-    refusal = header.refusal or _shear(geometry)
-    if not refusal:
+    shear = _shear(geometry)
+    refusal = header.refusal or shear
+    if not header.refusal:
         check_sizes(header)
-    count = 1 if refusal else header.points
+    count = 1 if header.refusal else header.points
     stem = file_stem(path)
     attributes: dict[str, AttributeValue] = {
         "patient_id": stem,
@@ -115,6 +119,7 @@ def describe_volume_file(path: Path) -> tuple[VolumeRecord, ...]:
         refusal=refusal,
         attributes=attributes,
         samples=3 if header.samples > 1 else 1,
+        slices_only=bool(shear) and not header.refusal and not _shear(geometry, within=True),
     )
     return tuple(_one_of(base, header, index, count) for index in range(count))
 
@@ -169,7 +174,7 @@ def read_volume_file(
         raise GeometryError(
             f"This file is no volume: {record.refusal}",
             subject=str(path),
-            hint="Choose another, or convert it with the program that made it",
+            hint=_REMEDY_SLICES if record.slices_only else _REMEDY,
         )
     with ThreadPoolExecutor(1) as beside:  # hashing lets go of the interpreter
         identity = beside.submit(volume_id_of_file, path)
@@ -214,6 +219,45 @@ def _read(
     return header, array, spoilt
 
 
+def read_file_slices(
+    record: VolumeRecord,
+    *,
+    progress: ProgressReporter = SILENT,
+    cancel: CancellationToken = NEVER,
+    partial: Callable[[Any], object] = IGNORE,
+) -> SliceStack:
+    """Read the slices of a sheared file, each at its true position.
+
+    Args:
+        record: From `describe_volume_file`, with `slices_only`.
+        progress: Told at every block.
+        cancel: Asked at every block.
+        partial: As for `read_volume_file`.
+
+    Returns:
+        Slices in the order of the file; their thickness is the step along their normal.
+
+    Raises:
+        As `read_volume_file`.
+    """
+    whole = read_volume_file(
+        replace(record, refusal=""), progress=progress, cancel=cancel, partial=partial
+    )
+    affine = whole.geometry.affine
+    normal = np.cross(affine[:3, 2], affine[:3, 1])
+    normal /= np.linalg.norm(normal)
+    slices = []
+    for index in range(whole.geometry.shape[0]):
+        place = affine.copy()
+        place[:3, 0] = normal * float(normal @ affine[:3, 0])
+        place[:3, 3] = whole.geometry.index_to_lps((index, 0, 0))
+        geometry = VolumeGeometry((1, *whole.geometry.shape[1:]), place)
+        slices.append(
+            whole.with_array(whole.array[index : index + 1], geometry=geometry, findings=())
+        )
+    return SliceStack(record.volume_id, tuple(slices), record.refusal)
+
+
 def read_volume_header(path: Path) -> VoxelFile:
     """Read the header of a volume file of any kind, by its name.
 
@@ -225,10 +269,15 @@ def read_volume_header(path: Path) -> VoxelFile:
     return read_nifti_header(path)
 
 
-def _shear(geometry: VolumeGeometry) -> str:
-    """Say by how much the axes are not perpendicular; "" within what rounding explains."""
-    products = geometry.direction_lps.T @ geometry.direction_lps
-    off = float(np.abs(products[np.triu_indices(3, 1)]).max())
+def _shear(geometry: VolumeGeometry, *, within: bool = False) -> str:
+    """Say by how much the axes are not perpendicular; "" within what rounding explains.
+
+    Args:
+        geometry: Of the file.
+        within: Whether only rows and columns count, which slices shown one by one still need.
+    """
+    products = np.abs(geometry.direction_lps.T @ geometry.direction_lps)
+    off = float(products[1, 2] if within else products[np.triu_indices(3, 1)].max())
     degrees = math.degrees(math.asin(min(off, 1.0)))
     if degrees <= _MOST_SHEAR_DEGREES:
         return ""

@@ -39,8 +39,6 @@ def load_slices(
         UnreadableFileError: A file vanished, changed, is damaged.
         DeviceError: Too little memory. CancelledError: Between two slices.
     """
-    from carez_desktop.dicom.volume_reader import read_slices
-
     record = context.library.volume(volume_id)
     if not record.slices_only:
         raise GeometryError(
@@ -49,9 +47,16 @@ def load_slices(
             subject=volume_id,
             hint="Choose another series of the study" if record.refusal else "Load it as a volume",
         )
-    stack = read_slices(
-        record, children=context.children, progress=progress, cancel=cancel, partial=partial
-    )
+    if record.source_format == "dicom":
+        from carez_desktop.dicom.volume_reader import read_slices
+
+        stack = read_slices(
+            record, children=context.children, progress=progress, cancel=cancel, partial=partial
+        )
+    else:
+        from carez_desktop.imaging.volume_files import read_file_slices
+
+        stack = read_file_slices(record, progress=progress, cancel=cancel, partial=partial)
     if audit:
         context.audit_log.append("load_slices", volume_id=volume_id)
     return stack

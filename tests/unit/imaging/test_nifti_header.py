@@ -21,6 +21,7 @@ from carez_desktop.imaging.sitk_bridge import geometry_of
 from carez_desktop.imaging.volume_files import (
     data_files_of,
     describe_volume_file,
+    read_file_slices,
     read_volume_file,
 )
 from carez_desktop.progress import CancellationFlag
@@ -269,16 +270,38 @@ def test_what_is_no_grey_value_is_refused(tmp_path: Path) -> None:
         read_volume_file(record)
 
 
-def test_a_sheared_grid_is_refused_with_its_angle(tmp_path: Path) -> None:
+def test_a_sheared_grid_stays_slices_at_their_places(tmp_path: Path) -> None:
     affine = oblique()
     affine[:3, 2] += affine[:3, 1] * np.tan(np.radians(3.0)) * 2.5 / 0.8
     path = tmp_path / "v.nii"
     nib.Nifti1Image(cells(), affine).to_filename(path)
     (record,) = describe_volume_file(path)
     assert "3.00 degrees" in record.refusal
+    assert record.slices_only
     assert record.spacing_mm is None
-    with pytest.raises(GeometryError, match="perpendicular"):
+    with pytest.raises(GeometryError, match="perpendicular") as caught:
         read_volume_file(record)
+    assert "--resample" in caught.value.hint
+    stack = read_file_slices(record)
+    assert len(stack.slices) == 3
+    for index, one in enumerate(stack.slices):
+        assert np.array_equal(one.array[0], cells()[..., index].T)
+        for row, column in ((0, 0), (3, 0), (0, 4), (3, 4)):
+            expected = (FLIP @ affine @ [column, row, index, 1.0])[:3]
+            assert np.allclose(one.geometry.index_to_lps((0, row, column)), expected, atol=1e-4)
+        across = one.geometry.direction_lps.T @ one.geometry.direction_lps
+        assert np.allclose(across, np.eye(3), atol=1e-6)
+    assert stack.slices[0].geometry.spacing_mm[0] == pytest.approx(2.5, abs=1e-5)
+
+
+def test_rows_that_are_not_perpendicular_to_columns_are_refused(tmp_path: Path) -> None:
+    affine = oblique()
+    affine[:3, 1] += affine[:3, 0] * 0.1
+    path = tmp_path / "v.nii"
+    nib.Nifti1Image(cells(), affine).to_filename(path)
+    (record,) = describe_volume_file(path)
+    assert record.refusal
+    assert not record.slices_only
 
 
 def _broken(path: Path, offset: int, kind: str, *values: float) -> None:

@@ -11,7 +11,13 @@ from pathlib import Path
 import pytest
 
 from carez_desktop.errors import StorageError
-from carez_desktop.system.file_safety import atomic_output, create_owner_only, storage_error
+from carez_desktop.system.file_safety import (
+    atomic_output,
+    create_owner_only,
+    hold_file,
+    is_held,
+    storage_error,
+)
 
 
 def test_a_failure_keeps_the_old_file(tmp_path: Path):
@@ -89,3 +95,32 @@ def test_an_existing_secret_is_not_replaced(tmp_path: Path):
     assert create_owner_only(tmp_path / "s", b"1")
     assert not create_owner_only(tmp_path / "s", b"2")
     assert (tmp_path / "s").read_bytes() == b"1"
+
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from carez_desktop.system.file_safety import hold_file
+held = hold_file(Path(sys.argv[1]))
+print("held", flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_file_is_held_until_its_process_dies(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    assert not is_held(path)
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(path)], stdout=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "held\n"
+        assert is_held(path)
+        child.kill()
+        child.wait()
+    assert not is_held(path)
+    with hold_file(path):
+        assert is_held(path)
+    assert not is_held(path)
+    with pytest.raises(StorageError):
+        hold_file(tmp_path / "none" / "journal")

@@ -12,6 +12,14 @@ import numpy.typing as npt
 
 from carez_desktop.domain.patient_space import FloatArray, orientation_letters
 
+_LARGEST_MM = 1e9
+"""Beyond it a header is wrong, and the arithmetic of lengths and determinants overflows."""
+
+
+def is_within_reach(affine: npt.ArrayLike) -> bool:
+    """Whether all numbers of an affine are finite and of a size that lengths can be taken of."""
+    return bool(np.all(np.abs(np.asarray(affine, dtype=np.float64)) <= _LARGEST_MM))
+
 
 @dataclass(frozen=True, eq=False)
 class VolumeGeometry:
@@ -29,8 +37,8 @@ class VolumeGeometry:
     def __post_init__(self) -> None:
         """Freeze the affine and refuse one that is singular or not finite."""
         affine = np.array(self.affine, dtype=np.float64)
-        if affine.shape != (4, 4) or not np.all(np.isfinite(affine)):
-            raise ValueError("affine must be a finite 4 x 4 matrix")
+        if affine.shape != (4, 4) or not is_within_reach(affine):
+            raise ValueError("affine must be a 4 x 4 matrix of numbers within 1e9 mm")
         if any(extent < 1 for extent in self.shape):
             raise ValueError(f"shape must be positive, got {self.shape}")
         if abs(float(np.linalg.det(affine[:3, :3]))) < 1e-12:

@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from carez_desktop.domain.finding import Severity
+from carez_desktop.domain.geometry import is_within_reach
 from carez_desktop.domain.patient_space import FloatArray
 from carez_desktop.imaging.voxel_file import Remark, VoxelFile, inflated, unreadable
 
@@ -232,8 +233,8 @@ def _affine(
         ras[:3] *= _MILLIMETRES[unit]
         text = f"Its lengths are in {_UNIT_NAMES[unit]} and were turned into millimetres"
         remarks.append((Severity.INFO, "length_unit", text))
-    if not np.isfinite(ras).all() or abs(np.linalg.det(ras[:3, :3])) < 1e-12:
-        _refuse(path, "its place is not a finite number, or its axes lie in one plane")
+    if not is_within_reach(ras) or abs(np.linalg.det(ras[:3, :3])) < 1e-12:
+        _refuse(path, "its place is no finite number of millimetres, or its axes lie in one plane")
     lps = (_RAS_TO_LPS @ ras)[:, [2, 1, 0, 3]]
     return (
         np.asarray(lps, dtype=np.float64),

@@ -16,6 +16,7 @@ from typing import NoReturn
 import numpy as np
 
 from carez_desktop.domain.finding import Severity
+from carez_desktop.domain.geometry import is_within_reach
 from carez_desktop.domain.patient_space import FloatArray
 from carez_desktop.imaging.nifti_header import SYNTHETIC_MARK
 from carez_desktop.imaging.voxel_file import Remark, VoxelFile, unreadable
@@ -237,8 +238,11 @@ class _Grid:
                 "shown as left, back and up"
             )
             self.remarks.append((Severity.WARNING, "no_position", text))
-        if not np.isfinite(self.affine).all() or abs(np.linalg.det(self.affine[:3, :3])) < 1e-12:
-            _refuse(parsed.path, "its place is not a finite number, or its axes lie in one plane")
+        if not is_within_reach(self.affine) or abs(np.linalg.det(self.affine[:3, :3])) < 1e-12:
+            _refuse(
+                parsed.path,
+                "its place is no finite number of millimetres, or its axes lie in one plane",
+            )
 
     def _unit_mm(self, spatial: Sequence[int], count: int) -> float:
         """Return millimetres per unit of length; what is not said is millimetres."""

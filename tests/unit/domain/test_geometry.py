@@ -57,3 +57,11 @@ def test_letters_order_by_dominance() -> None:
 def test_singular_affine_is_refused() -> None:
     with pytest.raises(ValueError, match="singular"):
         VolumeGeometry((2, 2, 2), np.diag([1.0, 0.0, 1.0, 1.0]))
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf, 1e200, -1e10])
+def test_an_affine_beyond_every_patient_is_refused(wrong: float) -> None:
+    affine = np.eye(4)
+    affine[0, 0] = wrong
+    with pytest.raises(ValueError, match="within 1e9 mm"):
+        VolumeGeometry((2, 2, 2), affine)

@@ -234,7 +234,7 @@ def _affine(
         text = f"Its lengths are in {_UNIT_NAMES[unit]} and were turned into millimetres"
         remarks.append((Severity.INFO, "length_unit", text))
     if not is_within_reach(ras) or abs(np.linalg.det(ras[:3, :3])) < 1e-12:
-        _refuse(path, "its place is no finite number of millimetres, or its axes lie in one plane")
+        _refuse(path, "its place is not a finite number, or its axes lie in one plane")
     lps = (_RAS_TO_LPS @ ras)[:, [2, 1, 0, 3]]
     return (
         np.asarray(lps, dtype=np.float64),

@@ -241,7 +241,7 @@ class _Grid:
         if not is_within_reach(self.affine) or abs(np.linalg.det(self.affine[:3, :3])) < 1e-12:
             _refuse(
                 parsed.path,
-                "its place is no finite number of millimetres, or its axes lie in one plane",
+                "its place is not a finite number, or its axes lie in one plane",
             )
 
     def _unit_mm(self, spatial: Sequence[int], count: int) -> float:

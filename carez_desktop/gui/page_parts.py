@@ -138,10 +138,10 @@ class MessageBar(QFrame):
         self._show("notice_bar", "ph.info", "accent", text, choices)
 
     def ask(self, text: str, choices: Choices) -> None:
-        """Ask before something that cannot be undone; the first button has the keyboard."""
+        """Ask before what cannot be undone; the last, harmless button has the keyboard."""
         self._show("notice_bar", "ph.question", "caution", text, choices)
         if self.buttons:
-            self.buttons[0].setFocus()
+            self.buttons[-1].setFocus()
 
     @property
     def text(self) -> str:

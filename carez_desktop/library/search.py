@@ -16,6 +16,7 @@ FIELDS = (
 """Columns of the full-text table; each is a prefix that may be typed: `modality:ct`."""
 
 _DESCRIPTIONS = ("series_description", "study_description", "protocol_name")
+_NAMES = ("patient_name", "patient_name_ideographic", "patient_name_phonetic")
 _OTHERS = ("accession_number", "station_name", "institution_name", "study_id")
 _UID = re.compile(r"^\d+\.\d+(\.|(\.\d+)+\.?)(:\d+)?$")
 _DATE = re.compile(r"\d{8}")
@@ -64,7 +65,7 @@ def search_columns(
     known = record.attributes
     date = _text(known.get("study_date"))
     return (
-        _joined(record.patient_id, known.get("patient_name")),
+        _joined(record.patient_id, *(known.get(name) for name in _NAMES)),
         _joined(record.description, *(known.get(name) for name in _DESCRIPTIONS)),
         record.modality,
         record.kind.value,

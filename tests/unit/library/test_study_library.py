@@ -19,7 +19,6 @@ from carez_desktop.domain.volume import VolumeKind
 from carez_desktop.errors import NotFoundError, StorageError
 from carez_desktop.library.database import refuse_network_drive
 from carez_desktop.library.schema import SCHEMA_VERSION
-from carez_desktop.library.search import Query, parse_query
 from carez_desktop.library.study_library import StudyLibrary
 
 
@@ -358,11 +357,3 @@ def test_a_network_home_is_refused(tmp_path: Path, folder: str, refused: str) ->
     with pytest.raises(StorageError, match=refused) as caught:
         refuse_network_drive(Path(folder), table)
     assert "local disk" in caught.value.hint
-
-
-def test_typed_words_are_quoted() -> None:
-    assert parse_query('lung "x').words == '"lung"* AND """x"*'
-    assert parse_query(" - ").nothing
-    assert parse_query("Modality:ct kind:real").words == 'modality : "ct"* AND kind : "real"*'
-    assert parse_query("name:ct").words == '"name:ct"*'
-    assert parse_query("1.2.84 ct") == Query('"ct"*', ("1.2.84",))

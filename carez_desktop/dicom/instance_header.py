@@ -23,6 +23,7 @@ from carez_desktop.dicom.header_attributes import (
 from carez_desktop.dicom.header_reader import DicomHeader
 from carez_desktop.dicom.nuclear_medicine import NUCLEAR_TAGS, tomogram_frames
 from carez_desktop.dicom.pixel_spacings import SPACING_TAGS, spacing_facts
+from carez_desktop.dicom.siemens_mosaic import MOSAIC_TAGS, Mosaic, read_mosaic
 from carez_desktop.domain.study import AttributeValue, InstanceHeader
 
 _SOP_CLASS, _SOP_INSTANCE, _MODALITY, _IMAGE_TYPE = 0x00080016, 0x00080018, 0x00080060, 0x00080008
@@ -46,6 +47,7 @@ PLACE_TAGS = frozenset(
         *SPACING_TAGS,
         *GROUP_TAGS,
         *NUCLEAR_TAGS,
+        *MOSAIC_TAGS,
     )
 )
 """What a slice needs to be read, once its series was imported."""
@@ -74,8 +76,9 @@ def frame_headers(
 ) -> tuple[InstanceHeader, ...]:
     """Build a record for each frame that has a place of its own, else one for the file.
 
-    Frames have places in functional groups and in reconstructed nuclear medicine tomograms. The
-    frames of a whole slide are tiles of one image and stay together.
+    Frames have places in functional groups and in reconstructed nuclear medicine tomograms; the
+    slices of a Siemens mosaic have theirs in its CSA header. The frames of a whole slide are tiles
+    of one image and stay together.
     """
     elements = header.elements
     frames = max(1, elements.integer(_FRAMES) or 1)
@@ -85,6 +88,9 @@ def frame_headers(
     if GROUP_TAGS & elements.values.keys() and whole.sop_class_uid != _WHOLE_SLIDE:
         groups = read_groups(elements, frames, with_attributes=with_attributes)
         return _of_groups(whole, groups)
+    mosaic = read_mosaic(elements) if "MOSAIC" in whole.image_type and frames == 1 else None
+    if mosaic is not None:
+        return _of_mosaic(whole, mosaic)
     places, flags = tomogram_frames(elements, frames)
     whole = _flagged(whole, flags)
     return tuple(
@@ -156,6 +162,16 @@ def _of_groups(whole: InstanceHeader, groups: FunctionalGroups) -> tuple[Instanc
             frame,
         )
         for index, frame in enumerate(groups.frames)
+    )
+
+
+def _of_mosaic(whole: InstanceHeader, mosaic: Mosaic) -> tuple[InstanceHeader, ...]:
+    """Return one record for each slice whose tile a Siemens mosaic holds."""
+    facts = {**whole.attributes, "mosaic_tile": "YES"}
+    one = replace(whole, rows=mosaic.rows, columns=mosaic.columns, attributes=facts)
+    return tuple(
+        replace(one, frame_index=index, image_position_patient=mosaic.position_of(index))
+        for index in range(mosaic.count)
     )
 
 

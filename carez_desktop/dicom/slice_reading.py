@@ -15,15 +15,15 @@ import numpy.typing as npt
 
 from carez_desktop.dicom.elements import ElementTable
 from carez_desktop.dicom.frame_decoding import DECODE
-from carez_desktop.dicom.frame_values import FrameTransform, put_cells, put_native_frame
+from carez_desktop.dicom.frame_values import FrameTransform
 from carez_desktop.dicom.modality_values import DoesNotFitError, Rescale, wider
+from carez_desktop.dicom.native_reading import NativeReader
 from carez_desktop.dicom.overlays import (
     EmbeddedOverlay,
     embedded_overlays,
     packed_overlays,
-    plane_in_cells,
 )
-from carez_desktop.dicom.slice_source import RecordFiles, SliceSource, truncated
+from carez_desktop.dicom.slice_source import RecordFiles, SliceSource
 from carez_desktop.domain.intensity import OverlayPlane
 from carez_desktop.domain.study import VolumeRecord
 from carez_desktop.errors import ChildCrashError, DeviceError, UnreadableFileError
@@ -135,6 +135,7 @@ class _Load:
         self._children = children
         self._cancel = cancel
         self._partial = partial
+        self._native = NativeReader(files)
         self._sources: dict[int, SliceSource] = {}
         self._middle = len(indices) // 2
         self._factor = 1.0
@@ -187,6 +188,7 @@ class _Load:
     def run(self, progress: PacedProgress) -> LoadedSlices:
         """Read everything into the array, the middle slice first."""
         self._done, self._progress = 0, progress
+        self._finished: list[int] = []
         batches: dict[int, list[int]] = {}
         requests = self._requests(batches)
         limit_s = self._time_limit()
@@ -217,7 +219,8 @@ class _Load:
             self._cancel.raise_if_cancelled()
             source = self._known_source(place)
             if not source.needs_child:
-                self._read_native(place, source)
+                embedded = self._embedded.get(place, ())
+                self._keep(self._native.read(source, self._array[place], embedded, place))
                 self._deliver(place)
                 continue
             if self._shared is None:
@@ -234,13 +237,13 @@ class _Load:
     def _joins(self, batch: list[int], place: int) -> bool:
         """Whether a slice is decoded in one request with those before it.
 
-        Small frames are, so that a request is worth its way; frames of a deflated file are, so
-        that it is inflated once.
+        Small frames are, so that a request is worth its way; frames of a deflated file and tiles
+        of a mosaic are, so that it is inflated or decoded once.
         """
         first, source = self._sources[batch[0]], self._sources[place]
         if batch[0] == self._middle or place != batch[-1] + 1:
             return False
-        if source.native is not None:
+        if source.native is not None or source.tile is not None:
             return first.path == source.path and len(batch) < _MOST_IN_BATCH
         size = source.transform.layout.byte_count
         return first.native is None and (len(batch) + 1) * size <= _BATCH_BYTES
@@ -255,7 +258,7 @@ class _Load:
             if source.transform not in transforms:
                 transforms.append(source.transform)
             which = transforms.index(source.transform)
-            frames.append([source.path, which, source.fragments, source.native])
+            frames.append([source.path, which, source.fragments, source.native, source.tile])
         return {
             "subject": sources[0].path,
             "region": self._shared.region(places[0], len(places)),
@@ -277,6 +280,15 @@ class _Load:
         return _LEAST_S + pixels / _PIXELS_PER_S
 
     def _deliver(self, place: int) -> None:
+        """Hand on a slice; one that overtook the middle slice waits for it."""
+        self._finished.append(place)
+        if place != self._middle and self._done == 0:
+            return
+        self._finished.sort(key=lambda finished: finished != self._middle)
+        while self._finished:
+            self._hand_on(self._finished.pop(0))
+
+    def _hand_on(self, place: int) -> None:
         view = self._array[place].view()
         view.flags.writeable = False
         self._partial((place, view))
@@ -324,41 +336,6 @@ class _Load:
             self._overlay_bytes += plane.bits.nbytes
             self._overlays.append(plane)
 
-    def _read_native(self, place: int, source: SliceSource) -> None:
-        """Read an uncompressed frame, straight into the array where cells are its values."""
-        if source.native is None:
-            raise ValueError("not a native frame")
-        offset, bit, length = source.native
-        transform, layout, out = source.transform, source.transform.layout, self._array[place]
-        stream = self._files.stream_of(source)
-        embedded = self._embedded.pop(place, ())
-        plain = layout.is_plain and not embedded
-        direct = plain and _is_direct(transform, out.dtype)
-        cells = out.view(layout.dtype) if direct else None
-        if cells is None:
-            cells = np.empty(layout.shape, layout.dtype) if layout.is_plain else None
-        data = bytearray(length) if cells is None else cells.reshape(-1).view(np.uint8).data
-        try:
-            stream.seek(offset)
-            count = _read_into(stream.readinto, data)  # type: ignore[attr-defined]
-        except OSError as error:
-            raise UnreadableFileError(
-                f"The file cannot be read: {error.strerror or error}",
-                subject=source.path,
-                hint="Import its folder again",
-            ) from error
-        if count < length:
-            raise truncated(source.path, length - count, length)
-        if cells is None:
-            put_native_frame(data, bit, transform, out)
-            return
-        for overlay in embedded:
-            plane = plane_in_cells(overlay, cells, place)
-            self._keep([plane] if plane is not None else [])
-        if direct and not _needs_work(transform):
-            return
-        put_cells(cells, transform, out)
-
 
 def _first_type(transform: FrameTransform) -> type[np.generic]:
     """Choose the type to begin with: int16 for whole numbers, unless it is known not to hold."""
@@ -367,35 +344,6 @@ def _first_type(transform: FrameTransform) -> type[np.generic]:
     if transform.lut is not None and not transform.fits(np.dtype(np.int16)):
         return np.int32
     return np.int16
-
-
-def _is_direct(transform: FrameTransform, dtype: np.dtype[Any]) -> bool:
-    """Whether stored cells can be read into the array itself, to be worked on there."""
-    layout = transform.layout
-    if transform.lut is not None or transform.palette is not None or layout.floating:
-        return False
-    return dtype.kind == "i" and layout.cell_bits == dtype.itemsize * 8
-
-
-def _needs_work(transform: FrameTransform) -> bool:
-    """Whether cells that were read into the volume are not yet its modality values."""
-    layout = transform.layout
-    if layout.little_endian != np.little_endian or transform.rescale != Rescale():
-        return True
-    whole = layout.bits_stored == layout.cell_bits
-    return not (whole and layout.signed)
-
-
-def _read_into(read: Callable[[Any], int | None], data: Any) -> int:
-    """Fill a buffer from an unbuffered stream, which may give less than it was asked."""
-    view = memoryview(data)
-    done = 0
-    while done < len(view):
-        count = read(view[done:])
-        if not count:
-            break
-        done += count
-    return done
 
 
 def allocate(shape: tuple[int, ...], dtype: np.dtype[Any], subject: str) -> npt.NDArray[Any]:

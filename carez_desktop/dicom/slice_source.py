@@ -22,6 +22,7 @@ from carez_desktop.dicom.modality_values import Rescale, read_modality_lut
 from carez_desktop.dicom.overlays import OVERLAY_TAGS
 from carez_desktop.dicom.palette import PALETTE_TAGS, read_palette
 from carez_desktop.dicom.pixel_layout import PALETTE, layout_of
+from carez_desktop.dicom.siemens_mosaic import Mosaic, read_mosaic
 from carez_desktop.domain.study import InstanceHeader, VolumeRecord
 from carez_desktop.domain.transfer_syntaxes import syntax_codec, syntax_name
 from carez_desktop.errors import UnreadableFileError
@@ -62,6 +63,7 @@ class SliceSource:
             one, in the inflated data set; None for a compressed frame.
         fragments: (offset, length) of what a child has to read; empty for a native frame.
         note: What was odd about where it lies.
+        tile: (top, left) of the slice in a frame that is a mosaic of slices.
     """
 
     path: str
@@ -71,6 +73,7 @@ class SliceSource:
     native: tuple[int, int, int] | None
     fragments: tuple[Fragment, ...] = ()
     note: str = ""
+    tile: tuple[int, int] | None = None
 
     @property
     def needs_child(self) -> bool:
@@ -87,6 +90,7 @@ class _OpenFile:
     instances: tuple[InstanceHeader, ...]
     transform: FrameTransform
     frames: int
+    mosaic: Mosaic | None = None
     table: FrameTable | None = None
 
 
@@ -130,7 +134,8 @@ class RecordFiles:
         transform = now.transform
         if rescale != transform.rescale:
             transform = replace(transform, rescale=rescale)
-        return _place(now, self._stream_at(path), frame, instance, transform)
+        source = _place(now, self._stream_at(path), frame, instance, transform)
+        return replace(source, tile=now.mosaic.corner_of(frame)) if now.mosaic else source
 
     def stream_of(self, source: SliceSource) -> BinaryIO:
         """Return the open file of a source; opens it again where another was read since."""
@@ -169,7 +174,8 @@ class RecordFiles:
             frames = max(len(instances), instances[0].number_of_frames)
         except OSError as error:
             raise _unreadable(path, error) from error
-        return _OpenFile(path, header, instances, transform, frames)
+        mosaic = read_mosaic(header.elements) if len(instances) > 1 else None
+        return _OpenFile(path, header, instances, transform, frames, mosaic)
 
     def _check_unchanged(self, instance: InstanceHeader) -> None:
         """Refuse a file that is not the one that was imported."""
@@ -209,6 +215,7 @@ def _place(
 ) -> SliceSource:
     """Find where a frame lies, and check that all of it is there."""
     header = now.header
+    stored = 0 if now.mosaic else frame
     codec = syntax_codec(header.transfer_syntax_uid)
     if header.pixels is None or not codec:
         raise UnreadableFileError(
@@ -217,15 +224,15 @@ def _place(
             hint="Export the series uncompressed or in JPEG 2000",
         )
     if codec in ("raw", "deflated") or header.pixels.length is not None:
-        native = locate_native(transform.layout, header.pixels.offset, frame)
+        native = locate_native(transform.layout, header.pixels.offset, stored)
         _check_complete(header, native)
         fragments: tuple[Fragment, ...] = ()
         if header.deflated_from is not None:
             fragments = ((header.deflated_from, header.file_size - header.deflated_from),)
         return SliceSource(now.path, frame, instance, transform, native, fragments)
     if now.table is None:
-        now.table = locate_encapsulated(stream, header, now.frames)
-    fragments = now.table.frames[frame]
+        now.table = locate_encapsulated(stream, header, 1 if now.mosaic else now.frames)
+    fragments = now.table.frames[stored]
     return SliceSource(now.path, frame, instance, transform, None, fragments, now.table.note)
 
 

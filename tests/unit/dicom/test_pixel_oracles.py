@@ -67,6 +67,10 @@ def test_frames_equal_those_of_pydicom(studies: Path, folder: str, children: Chi
                 image.file_meta.TransferSyntaxUID = record.attributes["transfer_syntax_uid"]
             ours = read_frame(record, index, children=children).array[0]
             oracle = by_pydicom(image, frame)
+            if record.attributes.get("mosaic_tile"):
+                rows, columns = ours.shape
+                down, along = divmod(frame, oracle.shape[1] // columns)
+                oracle = oracle[down * rows :, along * columns :][:rows, :columns]
             assert ours.shape == oracle.shape, path
             step = 2.0 if ours.ndim == 3 else 1e-6 * max(1.0, float(np.abs(oracle).max()))
             apart = np.abs(ours.astype(float) - oracle)

@@ -118,7 +118,7 @@ class Crew:
             error, self._start_error = self._start_error, None
             raise error
         if not self._starting:
-            self.start_missing(self._living() + 1)
+            self.start_missing(max(1, 2 * self._living()))  # all of eight after three looks
 
     def _take_idle(self) -> Child | None:
         """Return a child that is ready, else one that soon will be; forget the dead."""

@@ -19,6 +19,8 @@ from carez_desktop.domain.study import VolumeRecord
 from carez_desktop.errors import CarezError
 from carez_desktop.workflows.context import WorkflowContext, open_context
 
+_THUMBNAILS = 8
+
 
 def say(**document: Any) -> None:
     sys.stdout.write(json.dumps(document) + "\n")
@@ -51,32 +53,33 @@ class Witness:
 
 
 def try_folder(context: WorkflowContext, folder: Path) -> dict[str, Any]:
-    """Import a folder, load all that came of it, list the library."""
+    """Import a folder twice, load all that came of it, find and list it, draw thumbnails."""
     from carez_desktop.workflows.import_studies import import_studies
     from carez_desktop.workflows.list_volumes import list_volumes
+    from carez_desktop.workflows.make_thumbnails import make_thumbnails
 
     witness = Witness()
-    paths = sorted(folder.iterdir())
-    report = witness.step("import", str(folder), lambda: import_studies(context, paths=paths))
-    for record in report.series if report else ():
+    importing = partial(import_studies, context, paths=sorted(folder.iterdir()))
+    report = witness.step("import", str(folder), importing)
+    found = report.series if report else ()
+    for record in found:
         _load(context, witness, record)
-    again = witness.step("import again", str(folder), lambda: import_studies(context, paths=paths))
-    if (
-        report
-        and again
-        and {r.volume_id for r in again.series} - {r.volume_id for r in report.series}
-    ):
+    mine = [record.volume_id for record in found]
+    drawing = partial(make_thumbnails, context, volume_ids=mine[:_THUMBNAILS])
+    witness.step("thumbnails", str(folder), drawing)
+    again = witness.step("import again", str(folder), importing)
+    if again and {record.volume_id for record in again.series} - set(mine):
         witness.failures.append(
             {"step": "import again", "subject": str(folder), "what": "it found other volumes"}
         )
-    listed = witness.step("list", "", lambda: list_volumes(context)) or ()
-    mine = {record.volume_id for record in report.series} if report else set()
+    for word in {word for record in found[:3] for word in record.description.split()[:1]}:
+        witness.step("search", word, partial(list_volumes, context, search=word))
+    listed = witness.step("list", "", partial(list_volumes, context)) or ()
     for record in listed:
         if record.volume_id in mine:
-            document = partial(_tell, record)
-            witness.step("document", record.volume_id, document)
+            witness.step("document", record.volume_id, partial(_tell, record))
     return {
-        "volumes": len(report.series) if report else 0,
+        "volumes": len(found),
         "unreadable": len(report.unreadable) if report else 0,
         "loaded": witness.loaded,
         "refused": witness.refused,

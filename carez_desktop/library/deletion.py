@@ -16,7 +16,7 @@ from carez_desktop.library.import_rows import (
     next_revision,
 )
 from carez_desktop.library.instance_rows import forget_files
-from carez_desktop.library.path_columns import from_column, to_column
+from carez_desktop.library.path_columns import from_column, join_path, to_column
 from carez_desktop.library.volume_rows import chunks, object_from, series_key
 
 if TYPE_CHECKING:
@@ -42,7 +42,8 @@ def plan_deletion(database: Database, records: Sequence[VolumeRecord]) -> Deleti
     """Work out what goes with volumes, without deleting anything."""
     with database.reading() as connection:
         objects = _objects_only_of(connection, [record.volume_id for record in records])
-    files = {path for record in records for path in record.paths}
+        files = _files_of_whole_series(connection)
+    files |= {path for record in records for path in record.paths}
     return Deletion(tuple(records), objects, tuple(sorted(files | set(objects))))
 
 
@@ -139,6 +140,18 @@ def _objects_only_of(connection: sqlite3.Connection, volume_ids: Sequence[str]) 
         "AND other.volume NOT IN (SELECT id FROM leaving))"
     ).fetchall()
     return tuple(sorted(object_from(record).path for (record,) in rows))
+
+
+def _files_of_whole_series(connection: sqlite3.Connection) -> set[str]:
+    """Return the files of series that leave with all their volumes: duplicates are in none."""
+    rows = connection.execute(
+        "SELECT path, name FROM instances JOIN folders ON folders.id = folder "
+        "WHERE series IN (SELECT series FROM volumes WHERE id IN (SELECT id FROM leaving)) "
+        "AND series NOT IN (SELECT series FROM volumes WHERE series IS NOT NULL "
+        "AND id NOT IN (SELECT id FROM leaving) AND series IN "
+        "(SELECT series FROM volumes WHERE id IN (SELECT id FROM leaving)))"
+    )
+    return {join_path(folder, name) for folder, name in rows}
 
 
 def _drop_labels(connection: sqlite3.Connection, records: Sequence[VolumeRecord]) -> None:

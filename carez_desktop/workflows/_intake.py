@@ -23,13 +23,12 @@ from carez_desktop.progress import (
     ProgressReporter,
 )
 from carez_desktop.workflows._managed_copies import copy_files
-from carez_desktop.workflows._managed_files import STUDIES, ManagedImport, synchronise
+from carez_desktop.workflows._managed_files import CONTENTS, STUDIES, ManagedImport, synchronise
 from carez_desktop.workflows.context import WorkflowContext
 
 if TYPE_CHECKING:
     from carez_desktop.dicom.scan import Known, ScanResult
 
-_CONTENTS = ".contents.json"
 _HASHED_AT_ONCE = 1 << 20
 
 
@@ -206,7 +205,7 @@ def _unpack(
             "unreadable": to_plain(unpacked.unreadable),
             "findings": to_plain(unpacked.findings),
         }
-        (part / _CONTENTS).write_text(json.dumps(contents), encoding="utf-8")
+        (part / CONTENTS).write_text(json.dumps(contents), encoding="utf-8")
         synchronise(part)
         try:
             managed.put(part, final)
@@ -219,7 +218,7 @@ def _unpack(
 def _complete_contents(folder: Path) -> Mapping[str, object] | None:
     """Return what an unpacked folder holds; None if it is not there or lacks files."""
     try:
-        contents = json.loads((folder / _CONTENTS).read_text(encoding="utf-8"))
+        contents = json.loads((folder / CONTENTS).read_text(encoding="utf-8"))
         sizes = {name: (folder / name).stat().st_size for name in contents["files"]}
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -228,7 +227,7 @@ def _complete_contents(folder: Path) -> Mapping[str, object] | None:
 
 def _fill_up(managed: ManagedImport, part: Path, final: Path, names: Mapping[str, int]) -> None:
     """Put back what was deleted of an unpacked ZIP, or was unpacked by another just now."""
-    for name in [*names, _CONTENTS]:
+    for name in [*names, CONTENTS]:
         target = final / name
         if not target.exists():
             managed.put(part / name, target)

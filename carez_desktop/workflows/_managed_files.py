@@ -28,6 +28,9 @@ from carez_desktop.system.file_safety import (
 from carez_desktop.system.paths import make_private_folder
 
 STUDIES = "studies"
+CONTENTS = ".contents.json"
+"""What a folder of unpacked files holds, beside them."""
+
 _IMPORTS = ".imports"
 _JOURNAL = "journal"
 _BEGINNING_S = 60.0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,9 +10,8 @@ from carez_desktop.domain.finding import counted
 from carez_desktop.domain.label_table import KEYS
 from carez_desktop.domain.study import VolumeRecord
 from carez_desktop.errors import NotFoundError, UsageError
+from carez_desktop.workflows._managed_files import CONTENTS, STUDIES
 from carez_desktop.workflows.context import WorkflowContext
-
-MANAGED_FOLDER = "studies"
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,14 +149,28 @@ def finish_deletions(context: WorkflowContext) -> None:
         except OSError:  # tried again next time; it stays written down
             continue
         done.append(path)
-        with suppress(OSError):
-            Path(path).parent.rmdir()
+        _drop_empty_folders(context, Path(path).parent)
     files_deleted(database, done)
+
+
+def _drop_empty_folders(context: WorkflowContext, folder: Path) -> None:
+    """Delete a folder of copies with its list of contents once its last copy is gone."""
+    root = context.home / STUDIES
+    while folder != root and folder.is_relative_to(root):
+        try:
+            left = {entry.name for entry in folder.iterdir()}
+            if left - {CONTENTS}:
+                return
+            (folder / CONTENTS).unlink(missing_ok=True)
+            folder.rmdir()
+        except OSError:  # gone already, or in use by an import of this moment
+            return
+        folder = folder.parent
 
 
 def _is_managed(context: WorkflowContext, path: str) -> bool:
     """Whether a file is a copy of ours: below the home folder, also when links are followed."""
-    root = (context.home / MANAGED_FOLDER).resolve()
+    root = (context.home / STUDIES).resolve()
     return Path(path).parent.resolve().is_relative_to(root)
 
 

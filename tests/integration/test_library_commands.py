@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -192,6 +193,22 @@ def test_managed_copies_go_with_their_volumes_and_nothing_else(tmp_path: Path) -
     assert list(inside.rglob("*")) == [inside / "series1", keep]
     assert len(list(outside.iterdir())) == 4
     context.library.close()
+
+
+def test_nothing_of_a_deleted_archive_stays_behind(carez: Carez, tmp_path: Path) -> None:
+    folder = write_series(tmp_path / "z", 5)
+    shutil.copy(folder / "IM000", folder / "again")  # a duplicate, which is in no volume
+    archive = tmp_path / "doe_john.zip"
+    with zipfile.ZipFile(archive, "w") as packed:
+        for path in folder.iterdir():
+            packed.write(path, f"doe_john/{path.name}")
+    carez("import", archive)
+    studies = carez.home / "studies"
+    assert len([path for path in studies.rglob("*") if path.is_file()]) == 6
+    carez("library", "delete", "PAT05", "--yes")
+    assert [path for path in studies.rglob("*") if ".imports" not in path.parts] == []
+    assert archive.is_file()
+    assert carez("import", archive)["files"]["new"] == 5
 
 
 def test_rescan_names_what_is_gone(carez: Carez, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.builders.command_line import names_below
-from tests.fuzz.attacks import ATTACKS, Files
+from tests.fuzz.attacks import ATTACKS, Files, inflated
 from tests.fuzz.campaign import MOST_MIB, SLOWEST_S, Victim
 
 pytestmark = [
@@ -27,7 +27,13 @@ def ward(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Victim]]:
     victims[-1].close()
 
 
-@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.__name__)
+ROWS = [
+    pytest.param(attack, marks=pytest.mark.slow if attack is inflated else (), id=attack.__name__)
+    for attack in ATTACKS
+]
+
+
+@pytest.mark.parametrize("attack", ROWS)
 def test_an_attack_is_answered_in_words(tmp_path: Path, ward: list[Victim], attack) -> None:
     files: Files = attack()
     folder = tmp_path / "attack"

@@ -11,7 +11,7 @@ import stat
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -183,8 +183,7 @@ class _Unpacking:
         if name.name.lower().endswith((*VOLUME_SUFFIXES, ".hdr", ".zip")):
             return True
         try:
-            with archive.open(info) as stream:
-                return looks_like_dicom(stream.read(_SNIFFED))
+            return looks_like_dicom(next(_blocks(archive, info, _SNIFFED), b""))
         except _DAMAGE as error:
             self._damaged(info, error)
             return False
@@ -228,8 +227,8 @@ class _Unpacking:
         try:
             target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(handle, "wb") as out, archive.open(info) as stream:
-                while block := stream.read(_STEP):
+            with os.fdopen(handle, "wb") as out:
+                for block in _blocks(archive, info, _STEP):
                     self._cancel.raise_if_cancelled()
                     size += len(block)
                     self._written += len(block)
@@ -264,6 +263,16 @@ class _Unpacking:
         )
         finding = Finding(Severity.WARNING, f"archive_{code}", str(self._path), text)
         self.unpacked.findings.append(finding)
+
+
+def _blocks(archive: zipfile.ZipFile, info: zipfile.ZipInfo, size: int) -> Iterator[bytes]:
+    """Yield a member block by block; what fails on the way is damage, not the disk written to."""
+    try:
+        with archive.open(info) as stream:
+            while block := stream.read(size):
+                yield block
+    except OSError as error:
+        raise zipfile.BadZipFile(error.strerror or str(error)) from error
 
 
 def printable(name: str) -> str:

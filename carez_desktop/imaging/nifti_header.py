@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, BinaryIO, NoReturn
 
 import numpy as np
 
@@ -24,6 +24,8 @@ from carez_desktop.imaging.voxel_file import Remark, VoxelFile, inflated, unread
 SYNTHETIC_MARK = "SYNTHETIC"
 _RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 _LARGEST_EXTENT = 1 << 31
+_ENOUGH = 1024
+"""More than the 540 bytes of the longer header."""
 
 _TYPES = {2: "u1", 4: "i2", 8: "i4", 16: "f4", 64: "f8", 256: "i1", 512: "u2", 768: "u4"}
 _TYPES |= {1024: "i8", 1280: "u8"}
@@ -70,7 +72,7 @@ def read_nifti_header(path: Path) -> VoxelFile:
     is_packed = path.name.lower().endswith(".gz")
     try:
         with path.open("rb") as stream:
-            content = next(inflated(stream), b"") if is_packed else stream.read(1024)
+            content = _first_bytes(stream) if is_packed else stream.read(_ENOUGH)
     except OSError as error:
         raise unreadable(path, error.strerror or str(error)) from error
     except (zlib.error, EOFError) as error:
@@ -100,6 +102,16 @@ def read_nifti_header(path: Path) -> VoxelFile:
         remarks=remarks,
         is_synthetic=fields.descrip.decode("latin-1").startswith(SYNTHETIC_MARK),
     )
+
+
+def _first_bytes(stream: BinaryIO) -> bytes:
+    """Return the beginning of what a gzip stream holds, inflating hardly more."""
+    content = b""
+    for block in inflated(stream, _ENOUGH):
+        content += block
+        if len(content) >= _ENOUGH:
+            break
+    return content
 
 
 def _parse(path: Path, content: bytes) -> tuple[_Fields, str]:

@@ -207,25 +207,25 @@ def _decoded(header: VoxelFile, path: Path, skip: int) -> Iterator[bytes]:
             before = max(0, before - len(block))
 
 
-def inflated(stream: BinaryIO) -> Iterator[bytes]:
-    """Yield what a gzip stream of one or more members holds, in blocks of a megabyte (RFC 1952).
+def inflated(stream: BinaryIO, block_size: int = BLOCK) -> Iterator[bytes]:
+    """Yield what a gzip stream of one or more members holds, block by block (RFC 1952).
 
     Raises:
         zlib.error: Damaged, or its checksum is wrong.
         EOFError: It ends inside a member.
     """
     machine = zlib.decompressobj(wbits=31)
-    waiting = stream.read(BLOCK)
+    waiting = stream.read(block_size)
     while True:
-        if block := machine.decompress(waiting, BLOCK):
+        if block := machine.decompress(waiting, block_size):
             yield block
         waiting = machine.unconsumed_tail
         if machine.eof:
-            waiting = machine.unused_data or stream.read(BLOCK)
+            waiting = machine.unused_data or stream.read(block_size)
             if not waiting.startswith(b"\x1f\x8b"):
                 return  # the end, or padding
             machine = zlib.decompressobj(wbits=31)
-        elif not waiting and not (waiting := stream.read(BLOCK)) and not block:
+        elif not waiting and not (waiting := stream.read(block_size)) and not block:
             raise EOFError("the stream ends too early")
 
 

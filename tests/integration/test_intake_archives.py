@@ -261,3 +261,17 @@ def test_cancel_within_a_large_zip(context: WorkflowContext, tmp_path: Path) -> 
         pass
     gaps = [b - a for a, b in itertools.pairwise(asked)]
     assert sorted(gaps)[-3] < 0.1  # all but the disk's own pauses
+
+
+def test_offsets_that_lead_before_the_file(
+    context: WorkflowContext, tmp_path: Path, images: list[Path]
+) -> None:
+    path = pack(tmp_path / "s.zip", {"a": images[0].read_bytes()})
+    content = bytearray(path.read_bytes())
+    end = content.index(b"PK\x05\x06")
+    (start,) = struct.unpack_from("<I", content, end + 16)
+    struct.pack_into("<I", content, end + 16, start + 7)
+    path.write_bytes(content)
+    result = taken(context, path)
+    assert not result.scan.headers
+    assert [item.path for item in result.scan.unreadable] == [f"{path}/a"]

@@ -254,10 +254,10 @@ def raw_values(cells: StoredArray, layout: PixelLayout, *, shift: bool = True) -
     if layout.bits_stored == layout.cell_bits:
         return cells
     low, high = layout.stored_range
-    if cells.size and int(cells.max()) <= high:
-        # Unsigned cells cannot lie below: their minimum is not worth a pass over them.
-        if not layout.signed or low <= int(cells.min()):
-            return cells
+    # Unsigned cells cannot lie below: their minimum is not worth a pass over them.
+    above = cells.size and (not layout.signed or low <= int(cells.min()))
+    if above and int(cells.max()) <= high:
+        return cells
     unused = layout.cell_bits - layout.bits_stored
     if layout.signed:
         return np.asarray(np.right_shift(np.left_shift(cells, unused), unused))

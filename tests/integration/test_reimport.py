@@ -400,3 +400,16 @@ def test_volume_files_move_copy_and_change(context: WorkflowContext, tmp_path: P
     import_studies(context, paths=[tmp_path / "n"])
     (changed,) = list_volumes(context)
     assert changed.volume_id != record.volume_id
+
+
+def test_all_shared_studies_again_change_nothing(context: WorkflowContext, studies: Path) -> None:
+    first = import_studies(context, paths=[studies])
+    again = import_studies(context, paths=[studies])
+    assert first.files.new > 3000
+    assert (again.files.new, again.files.changed, again.files.gone) == (0, 0, 0)
+    assert again.files.unchanged == first.files.new
+    assert again.series == first.series
+    assert again.findings == first.findings
+    # Stacking from kept headers gives what stacking from the files gave.
+    restacked = import_studies(context, paths=[studies], reread=True)
+    assert restacked.series == first.series

@@ -197,7 +197,7 @@ class _Load:
         ):
             places = batches.pop(outcome.index)
             fits = outcome.result
-            if isinstance(outcome.error, ChildCrashError) and len(places) > 1:
+            if isinstance(outcome.error, ChildCrashError) and self._files_of(places) > 1:
                 fits = [self._again(place) for place in places]
             elif outcome.error is not None:
                 raise outcome.error
@@ -265,6 +265,9 @@ class _Load:
             "transforms": [transform.to_plain() for transform in transforms],
             "frames": frames,
         }
+
+    def _files_of(self, places: Sequence[int]) -> int:
+        return len({self._sources[place].path for place in places})
 
     def _again(self, place: int) -> bool:
         """Decode one slice of a request that crashed, so that the right file is named."""

@@ -39,6 +39,7 @@ _OTHER_TYPES = {
 }
 _MILLIMETRES = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}
 _UNIT_NAMES = {1: "metres", 3: "micrometres"}
+_VECTOR = 1007
 _VECTOR_INTENTS = {1004: "matrices", 1005: "matrices", 1006: "displacements", 1007: "vectors"}
 
 
@@ -81,8 +82,9 @@ def read_nifti_header(path: Path) -> VoxelFile:
     data_file = _data_file(path, fields.magic)
     shape, points = _extents(path, fields.dim)
     affine, placed, remarks = _affine(path, fields, shape)
-    slope, intercept = _scale(path, fields)
-    refusal = _refusal(fields)
+    is_planar = _is_planar_colour(fields, points)
+    slope, intercept = (1.0, 0.0) if is_planar else _scale(path, fields)
+    refusal = "" if is_planar else _refusal(fields)
     dtype = np.dtype(order + _TYPES.get(fields.datatype, "u1"))
     return VoxelFile(
         path=path,
@@ -92,8 +94,9 @@ def read_nifti_header(path: Path) -> VoxelFile:
         encoding="gzip" if is_packed else "raw",
         dtype=dtype,
         shape=shape,
-        points=points,
-        samples=_COLOURS.get(fields.datatype, 1),
+        points=1 if is_planar else points,
+        samples=3 if is_planar else _COLOURS.get(fields.datatype, 1),
+        planar=is_planar,
         slope=slope,
         intercept=intercept,
         affine=affine,
@@ -211,6 +214,12 @@ def _scale(path: Path, fields: _Fields) -> tuple[float, float]:
     if not math.isfinite(intercept):
         _refuse(path, "its intercept is not a number, although its slope is")
     return slope, intercept
+
+
+def _is_planar_colour(fields: _Fields, points: int) -> bool:
+    """Whether the file holds colours as ITK writes them: three vector components of bytes."""
+    is_vector = fields.intent_code == _VECTOR and fields.dim[0] == 5 and fields.dim[5] == 3
+    return is_vector and points == 3 and fields.datatype == 2
 
 
 def _refusal(fields: _Fields) -> str:

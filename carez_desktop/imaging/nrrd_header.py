@@ -66,6 +66,11 @@ class _Fields:
     listed: list[str] = field(default_factory=list)
     end: int = 0
 
+    @property
+    def is_bytes(self) -> bool:
+        """Whether the stored values are unsigned bytes."""
+        return _TYPES.get(self.fields.get("type", "").lower()) == "u1"
+
     def words(self, name: str, count: int) -> list[str]:
         """Return the words of a per-axis field; empty where it is absent."""
         words = self.fields.get(name, "").split()
@@ -195,8 +200,12 @@ class _Grid:
             return
         kind = kinds[others[0]]
         count = math.prod(sizes[axis] for axis in others)
+        if kind in ("vector", "3-vector") and count == 3 and self._parsed.is_bytes:
+            kind = "rgb-color"  # as ITK writes colours
         if kind in _COLOUR_KINDS and others == [0] and count == _COLOUR_KINDS[kind]:
             self.samples = count
+            if not self._parsed.is_bytes:
+                self.refusal = "Its colours have other than 8 bits"
         elif kind not in _SCALAR_KINDS:
             self.refusal = f"Its voxels are values of kind {kind[:40]}, not grey values"
         elif others == list(range(3, 3 + len(others))) or len(sizes) == 3 + len(others) == 4:

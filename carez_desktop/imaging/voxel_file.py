@@ -49,6 +49,7 @@ class VoxelFile:
         points: How many volumes lie in the file.
         interleaved: Whether the values of all points lie together at each voxel.
         samples: Values that make one colour: 1, or 3 or 4 for RGB and RGBA.
+        planar: Whether the red values of all voxels come first, then the green, then the blue.
         slope: Stored -> modality value is `slope * stored + intercept`.
         affine: (4, 4) index (slice, row, column) -> LPS mm.
         is_placed: Whether the header says where the voxels lie in the patient.
@@ -68,6 +69,7 @@ class VoxelFile:
     points: int = 1
     interleaved: bool = False
     samples: int = 1
+    planar: bool = False
     slope: float = 1.0
     intercept: float = 0.0
     is_placed: bool = True

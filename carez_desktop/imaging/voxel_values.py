@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,22 @@ def read_voxels(
     samples = 3 if header.samples > 1 else 1
     array = _allocated(header, dtype, samples)
     flat = array.reshape(-1, samples) if samples > 1 else array.reshape(-1)
+    if not header.planar:
+        return array, _fill(header, index, flat, progress, cancel)
+    planes = replace(header, samples=1, points=header.samples, planar=False)
+    for sample in range(samples):
+        _fill(planes, sample, flat[:, sample], progress, cancel)
+    return array, 0
+
+
+def _fill(
+    header: VoxelFile,
+    index: int,
+    flat: npt.NDArray[Any],
+    progress: ProgressReporter,
+    cancel: CancellationToken,
+) -> int:
+    """Put the values of one volume, or one plane of colour; return how many were not finite."""
     position = spoilt = 0
     for values in volume_values(header, index):
         cancel.raise_if_cancelled()
@@ -57,7 +74,7 @@ def read_voxels(
         spoilt += _put(values, header, flat[position:stop])
         position = stop
         progress.report(position / header.voxels, f"Reading {header.path.name}")
-    return array, spoilt
+    return spoilt
 
 
 def _put(values: npt.NDArray[Any], header: VoxelFile, out: npt.NDArray[Any]) -> int:

@@ -204,7 +204,7 @@ def test_colours_and_vectors(tmp_path: Path) -> None:
         assert np.array_equal(volume.array, voxels.T)
         assert np.array_equal(volume.array, array_of(sitk.ReadImage(str(path))))
     stated["kinds"] = ["3-vector", "domain", "domain", "domain"]
-    nrrd.write(str(path), voxels, stated)
+    nrrd.write(str(path), voxels.astype(np.float32), stated)
     (record,) = describe_volume_file(path)
     assert "3-vector" in record.refusal
 
@@ -298,3 +298,12 @@ def test_an_endless_header_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b"NRRD0004\n" + os.urandom(100_000))
     with pytest.raises(UnreadableFileError):
         describe_volume_file(path)
+
+
+def test_colours_of_more_than_8_bits_are_refused(tmp_path: Path) -> None:
+    stated = fields(kinds=["RGB-color", "domain", "domain", "domain"])
+    stated["space directions"] = np.vstack([np.full((1, 3), np.nan), stated["space directions"]])
+    path = tmp_path / "v.nrrd"
+    nrrd.write(str(path), cells(np.uint16, (3, *SHAPE)), stated)
+    (record,) = describe_volume_file(path)
+    assert "8 bits" in record.refusal

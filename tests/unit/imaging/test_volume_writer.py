@@ -9,6 +9,7 @@ import SimpleITK as sitk  # noqa: N813 - its own convention
 
 from carez_desktop.domain.geometry import VolumeGeometry
 from carez_desktop.domain.volume import Volume
+from carez_desktop.imaging.volume_files import describe_volume_file, read_volume_file
 from carez_desktop.imaging.volume_writer import write_volume_file
 
 
@@ -21,6 +22,11 @@ def test_colour_comes_back(tmp_path: Path, slices: int, suffix: str) -> None:
     )
     path = tmp_path / f"colour{suffix}"
     write_volume_file(Volume("1.2", colours, geometry, "US", "rgb"), path)
+    (record,) = describe_volume_file(path)
+    assert (record.refusal, record.samples) == ("", 3)
+    again = read_volume_file(record)
+    assert np.array_equal(again.array, colours)
+    assert again.geometry.is_close_to(geometry, tolerance_mm=1e-4)
     image = sitk.ReadImage(str(path))
     assert np.array_equal(sitk.GetArrayFromImage(image).reshape(colours.shape), colours)
     if suffix != ".nrrd":

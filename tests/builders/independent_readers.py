@@ -262,6 +262,8 @@ def _comparison(
 def _why_refused(record: VolumeRecord, said: str) -> str:
     if "Multiple frames found at one or more plane positions" in said and record.set_id:
         return "highdicom makes no volume of frames that repeat a place; here each moment is one"
+    if "only valid for datasets with little endian" in said:
+        return "highdicom reads no big endian files"
     if not record.orientation:
         return "the frames of this file state no place; there is no geometry to compare"
     return ""
@@ -279,8 +281,16 @@ def _why_different(record: VolumeRecord, ours: Volume, reader: str, difference: 
             f" Slices, in single precision: {difference.step_mm:.6f} mm against {own:.6f} mm over"
             " the whole stack"
         )
-    if "MOSAIC" in str(record.attributes.get("image_type")) and reader == "dcm2niix":
-        return "dcm2niix takes the Siemens mosaic apart; here it stays the image that it is"
+    mosaic = "MOSAIC" in str(record.attributes.get("image_type"))
+    if mosaic and reader == "dcm2niix" and slices == 1:
+        return (
+            "dcm2niix takes this Siemens mosaic apart by guessing, since its CSA header was"
+            " removed; here it stays the image that it is"
+        )
+    if mosaic and reader != "dcm2niix" and slices > 1:
+        return (
+            f"{reader} leaves a Siemens mosaic as one image of tiles; dcm2niix takes it apart too"
+        )
     if record.set_id and difference.shape[0] > slices and len(set(record.paths)) == 1:
         return f"{reader} piles the moments of each place on each other; here each is a volume"
     if not record.orientation:

@@ -85,7 +85,10 @@ def frame_headers(
     if frames > MOST_FRAMES:
         frames = min(frames, _frames_that_fit(header))
     whole = _whole(header, frames, with_attributes)
-    if GROUP_TAGS & elements.values.keys() and whole.sop_class_uid != _WHOLE_SLIDE:
+    if GROUP_TAGS & elements.values.keys():
+        if whole.sop_class_uid == _WHOLE_SLIDE:
+            shared = read_groups(elements, 1, with_attributes=False).shared
+            return (replace(whole, pixel_spacing=shared.spacing or whole.pixel_spacing),)
         groups = read_groups(elements, frames, with_attributes=with_attributes)
         return _of_groups(whole, groups)
     mosaic = read_mosaic(elements) if "MOSAIC" in whole.image_type and frames == 1 else None

@@ -12,15 +12,13 @@ from carez_desktop.dicom.header_reader import read_header
 from carez_desktop.dicom.slice_reading import read_slice_arrays
 from carez_desktop.dicom.slice_source import REFERENCE_TAGS
 from carez_desktop.domain.finding import Finding, Severity
+from carez_desktop.domain.pile_pixels import LARGEST_LEVEL
 from carez_desktop.domain.slice_order import flat_geometry
 from carez_desktop.domain.study import VolumeRecord
 from carez_desktop.domain.volume import Volume
 from carez_desktop.errors import GeometryError, UnreadableFileError
 from carez_desktop.progress import IGNORE, CancellationToken, ProgressReporter
 from carez_desktop.system.child_process import ChildPool
-
-LARGEST_LEVEL = 4096
-"""Rows and columns of a level that is still opened."""
 
 _ROWS, _COLUMNS, _TOTAL_COLUMNS, _TOTAL_ROWS = 0x00280010, 0x00280011, 0x00480006, 0x00480007
 _FRAMES, _ORGANISATION, _PER_FRAME = 0x00280008, 0x00209311, 0x52009230

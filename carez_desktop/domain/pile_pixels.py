@@ -8,6 +8,9 @@ from carez_desktop.domain.finding import counted
 from carez_desktop.domain.study import InstanceHeader
 from carez_desktop.domain.transfer_syntaxes import syntax_codec, syntax_name
 
+LARGEST_LEVEL = 4096
+"""Rows and columns of a level of a whole-slide image that is still opened."""
+
 _DEFLATED = "1.2.840.10008.1.2.1.99"
 _LARGEST_INFLATION = 1032
 _SMALLEST_FRAME_BYTES = 8
@@ -56,7 +59,7 @@ def pixel_refusal(headers: Sequence[InstanceHeader]) -> str:
         return f"{without} of {counted(len(headers), 'image')} {verb} no pixel data"
     if first.rows < 1 or first.columns < 1:
         return f"The matrix is {first.rows} x {first.columns}"
-    return frames_refusal(first) or _cell_refusal(first)
+    return frames_refusal(first) or _level_refusal(first) or _cell_refusal(first)
 
 
 def frames_refusal(header: InstanceHeader) -> str:
@@ -72,6 +75,16 @@ def frames_refusal(header: InstanceHeader) -> str:
     if count <= max(1, min(room, _MOST_FRAMES)) or level_matrix(header) is not None:
         return ""
     return f"It says {count} frames, which a file of {header.file_size} bytes cannot hold"
+
+
+def _level_refusal(header: InstanceHeader) -> str:
+    rows, columns = level_matrix(header) or (0, 0)
+    if max(rows, columns) <= LARGEST_LEVEL:
+        return ""
+    return (
+        f"This level of a whole-slide image has {rows} x {columns} pixels; levels up to"
+        f" {LARGEST_LEVEL} x {LARGEST_LEVEL}, the thumbnail and the overview open"
+    )
 
 
 def _cell_refusal(header: InstanceHeader) -> str:

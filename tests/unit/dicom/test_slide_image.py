@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pydicom
 import pytest
 from pydicom.dataset import Dataset
 
@@ -64,6 +65,19 @@ def write(folder: Path, *, sparse: bool, leave_out: int | None = None) -> Volume
     image.save_as(folder / "slide.dcm", enforce_file_format=True)
     (record,) = stack_instances(scan_files([folder]).headers)
     return record
+
+
+def test_spacing_comes_from_the_pixel_measures(tmp_path: Path) -> None:
+    write(tmp_path, sparse=False)
+    image = pydicom.dcmread(tmp_path / "slide.dcm")
+    measures, shared = Dataset(), Dataset()
+    measures.PixelSpacing = ["0.0005", "0.00025"]
+    shared.PixelMeasuresSequence = [measures]
+    image.SharedFunctionalGroupsSequence = [shared]
+    image.save_as(tmp_path / "slide.dcm", enforce_file_format=True)
+    (record,) = stack_instances(scan_files([tmp_path]).headers)
+    assert record.spacing_mm == pytest.approx((1.0, 0.0005, 0.00025))
+    assert read_volume(record).geometry.spacing_mm == pytest.approx((1.0, 0.0005, 0.00025))
 
 
 @pytest.mark.parametrize("sparse", [False, True])

@@ -244,6 +244,13 @@ def test_a_level_of_a_whole_slide_is_one_image() -> None:
     assert record.slice_axis is SliceAxis.SPACE
 
 
+def test_a_level_too_large_is_refused_in_words() -> None:
+    facts = {"total_pixel_matrix_rows": 90000.0, "total_pixel_matrix_columns": 70.0}
+    (record,) = stack_instances([header(1, None, modality="SM", number_of_frames=9, facts=facts)])
+    assert "90000 x 70 pixels" in record.refusal
+    assert not record.slices_only
+
+
 @pytest.mark.parametrize(
     "facts",
     [

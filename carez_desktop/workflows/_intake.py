@@ -192,6 +192,8 @@ def _unpack(
     from carez_desktop.dicom.zip_archives import unpack_archive
 
     final = managed.root / _digest(path, cancel)
+    if final.exists():
+        managed.claim(final)
     contents = _complete_contents(final)
     if contents is None:
         part = managed.new_part()
@@ -206,7 +208,7 @@ def _unpack(
             "findings": to_plain(unpacked.findings),
         }
         (part / CONTENTS).write_text(json.dumps(contents), encoding="utf-8")
-        synchronise(part)
+        synchronise(part, cancel)
         try:
             managed.put(part, final)
         except FileExistsError:

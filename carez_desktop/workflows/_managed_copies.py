@@ -62,7 +62,7 @@ def copy_files(
         progress.report(copies.size / max(needed, 1), f"Copying {Path(source).name}")
         _copy(managed, source, target, copies, cancel)
     for folder in sorted({target.parent for target in copies.placed.values()}):
-        _synchronise(folder)
+        _synchronise(folder, cancel)
     return _moved(scan, copies), {str(t): s for s, t in copies.placed.items()}, _said(copies)
 
 
@@ -128,6 +128,7 @@ def _place(managed: ManagedImport, part: Path, target: Path, digest: str) -> Pat
     if not target.exists():
         managed.put(part, target)
     else:
+        managed.claim(target)
         part.unlink()
     return target
 
@@ -192,8 +193,8 @@ def _size(path: str) -> int:
         return 0  # it vanished: copying it says so
 
 
-def _synchronise(folder: Path) -> None:
+def _synchronise(folder: Path, cancel: CancellationToken) -> None:
     try:
-        synchronise(folder)
+        synchronise(folder, cancel)
     except OSError as error:
         raise storage_error(error, folder / "copy", "The copy cannot be kept") from error

@@ -19,6 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
+from carez_desktop.progress import NEVER, CancellationToken
 from carez_desktop.system.file_safety import (
     hold_file,
     is_held,
@@ -69,13 +70,9 @@ class ManagedImport:
         Raises:
             StorageError: The disk is full or read-only. FileExistsError: Another was faster.
         """
-        self._begun()
-        assert self._journal is not None  # noqa: S101 - _begun opened it
         try:
             make_private_folder(final.parent)
-            line = json.dumps(os.path.relpath(final, self.root)) + "\n"
-            self._journal.write(line.encode())
-            self._journal.flush()
+            self.claim(final)
             is_free = not final.exists()
             if is_free:
                 part.rename(final)
@@ -85,6 +82,17 @@ class ManagedImport:
             raise storage_error(error, final, "The copy cannot be kept") from error
         if not is_free:
             raise FileExistsError(str(final))
+
+    def claim(self, final: Path) -> None:
+        """Note a file or folder that this import uses: another that fails leaves it alone.
+
+        Raises:
+            OSError: The journal cannot be written.
+        """
+        self._begun()
+        assert self._journal is not None  # noqa: S101 - _begun opened it
+        self._journal.write(_journal_line(self.root, final))
+        self._journal.flush()
 
     def room_bytes(self) -> int:
         """Return how many bytes may be written without filling the disk."""
@@ -116,14 +124,15 @@ class ManagedImport:
         self._folder = self._journal = None
 
 
-def synchronise(folder: Path) -> None:
+def synchronise(folder: Path, cancel: CancellationToken = NEVER) -> None:
     """Bring the files of a folder, and their names, safely to the disk.
 
     Raises:
-        OSError: The disk reports that it could not write them.
+        OSError: The disk reports that it could not write them. CancelledError: Between two.
     """
     for path, folders, names in os.walk(folder):
         for name in names:
+            cancel.raise_if_cancelled()
             handle = os.open(os.path.join(path, name), os.O_RDONLY)  # noqa: PTH118
             try:
                 os.fsync(handle)
@@ -149,15 +158,19 @@ def _is_new(folder: Path) -> bool:
     return time.time() - folder.stat().st_mtime < _BEGINNING_S
 
 
+def _journal_line(root: Path, final: Path) -> bytes:
+    return json.dumps(os.path.relpath(final, root)).encode() + b"\n"
+
+
 def _remove_unknown(root: Path, folder: Path, is_known: Callable[[str], bool]) -> None:
-    try:
-        lines = (folder / _JOURNAL).read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return
-    for line in reversed(lines):
+    """Remove what the journal of an import names, neither the library knows nor another uses."""
+    used = _used_by_others(root, folder)
+    for line in reversed(_lines(folder / _JOURNAL)):
         with suppress(ValueError):  # the last line of a killed import may be cut
-            final = root / json.loads(line)
-            if not final.is_relative_to(root) or is_known(str(final)):
+            final = Path(os.path.normpath(root / json.loads(line)))
+            # The voxels of a detached header are no file that the library knows: their folder is.
+            asked = final if final.suffix in ("", ".dcm") else final.parent
+            if line in used or not final.is_relative_to(root) or is_known(str(asked)):
                 continue
             if final.is_dir():
                 shutil.rmtree(final, ignore_errors=True)
@@ -165,3 +178,16 @@ def _remove_unknown(root: Path, folder: Path, is_known: Callable[[str], bool]) -
                 final.unlink(missing_ok=True)
             with suppress(OSError):
                 final.parent.rmdir()  # only if nothing else lies in it
+
+
+def _used_by_others(root: Path, folder: Path) -> set[bytes]:
+    """Return the journal lines of imports that are at work."""
+    others = (other / _JOURNAL for other in (root / _IMPORTS).iterdir() if other != folder)
+    return {line for journal in others if is_held(journal) for line in _lines(journal)}
+
+
+def _lines(journal: Path) -> list[bytes]:
+    try:
+        return journal.read_bytes().splitlines()
+    except OSError:
+        return []

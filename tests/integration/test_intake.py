@@ -113,6 +113,56 @@ def test_an_import_at_work_is_left_alone(
         assert all(Path(header.path).is_file() for header in first.scan.headers)
 
 
+@pytest.mark.parametrize("copy", [False, True])
+def test_an_import_that_fails_leaves_what_another_uses(
+    context: WorkflowContext, tmp_path: Path, images: list[Path], copy: bool
+) -> None:
+    path = images[0].parent
+    if not copy:
+        path = pack(tmp_path / "s.zip", {p.name: p.read_bytes() for p in images})
+    first = take_in(context, [path], copy=copy)
+    first.__enter__()
+    with take_in(context, [path], copy=copy) as second:
+        error = StorageError("full")
+        assert not first.__exit__(StorageError, error, None)
+        assert all(Path(header.path).is_file() for header in second.scan.headers)
+        assert len(second.scan.headers) == 3
+
+
+def test_what_the_library_knows_of_a_zip_stays(context: WorkflowContext, tmp_path: Path) -> None:
+    for name, value in (("a.nii.gz", 1), ("b.nii.gz", 2)):
+        image = nibabel.Nifti1Image(np.full((3, 4, 5), value, np.int16), np.diag([1, 2, 3, 1.0]))
+        image.to_filename(tmp_path / name)
+    members = {name: (tmp_path / name).read_bytes() for name in ("a.nii.gz", "b.nii.gz")}
+    path = pack(tmp_path / "s.zip", members)
+    report = import_studies(context, paths=[path])
+    with pytest.raises(StorageError), take_in(context, [path]):
+        raise StorageError("full")
+    assert len(report.series) == 2
+    for record in report.series:
+        assert load_volume(context, volume_id=record.volume_id).array.shape == (5, 4, 3)
+
+
+def test_pairs_and_objects_survive_a_later_import_that_fails(
+    context: WorkflowContext, tmp_path: Path, images: list[Path]
+) -> None:
+    (tmp_path / "p").mkdir()
+    pair = nibabel.Nifti1Pair(np.ones((3, 4, 5), np.int16), np.eye(4))
+    pair.to_filename(tmp_path / "p" / "v.img")
+    report_object = pydicom.dcmread(images[0])
+    report_object.SOPClassUID = "1.2.840.10008.5.1.4.1.1.88.33"
+    report_object.SOPInstanceUID = "1.2.3.99"
+    del report_object.PixelData
+    report_object.save_as(tmp_path / "source" / "report")
+    given = [tmp_path / "p", tmp_path / "source"]
+    import_studies(context, paths=given, copy=True)
+    kept = left_in(context.home)
+    assert len(kept) == 6
+    with pytest.raises(StorageError), take_in(context, given, copy=True):
+        raise StorageError("full")
+    assert left_in(context.home) == kept
+
+
 def test_copies_are_verified_private_and_read_instead_of_the_source(
     context: WorkflowContext, tmp_path: Path, images: list[Path]
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -13,6 +14,7 @@ from tests.builders.odd_volume_files import archive_corpus, volume_file_corpus
 from tests.fuzz.mutations import BLIND, DICOM, GENERIC, Mutation
 
 _DICOM_SHARE, _VOLUME_SHARE = 0.8, 0.93
+_LARGEST_SEED = 600_000
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,24 @@ def spoiled(seed: int) -> Spoiled:
     if share < _VOLUME_SHARE:
         return _spoil(seed, dice, dice.choice(volumes), GENERIC)
     return _spoil(seed, dice, dice.choice(archives), GENERIC)
+
+
+def spoiled_from(folder: Path) -> Callable[[int], Spoiled]:
+    """Return what spoils one of the small files below a folder, of whatever kind it is."""
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file() and _is_small(path)]
+
+    def make(seed: int) -> Spoiled:
+        dice = random.Random(seed)
+        path = dice.choice(files)
+        case = OddCase(str(path.relative_to(folder)), {path.name: path.read_bytes()})
+        mutations = GENERIC if path.name.endswith((".nii", ".gz", ".nrrd")) else DICOM
+        return _spoil(seed, dice, case, mutations)
+
+    return make
+
+
+def _is_small(path: Path) -> bool:
+    return 0 < path.stat().st_size <= _LARGEST_SEED
 
 
 def _spoil(

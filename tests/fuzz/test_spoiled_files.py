@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.fuzz.campaign import Tally, run_campaign
-from tests.fuzz.spoiled_files import spoiled
+from tests.fuzz.spoiled_files import spoiled, spoiled_from
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="watches processes through /proc")
 
@@ -44,6 +44,19 @@ def test_three_thousand_spoiled_files(tmp_path: Path) -> None:
     start = first_seed()
     print(f"CAREZ_FUZZ_SEED={start}")
     is_clean(run_campaign(tmp_path, range(start, start + 3000)), 3000)
+
+
+@pytest.mark.slow
+def test_a_thousand_spoiled_real_files(tmp_path: Path, studies: Path) -> None:
+    start = first_seed()
+    print(f"CAREZ_FUZZ_SEED={start}")
+    make = spoiled_from(studies)
+    is_clean(
+        run_campaign(
+            tmp_path, range(start, start + 1000), batch=50, make=make, batches_of_a_home=1
+        ),
+        1000,
+    )
 
 
 @pytest.mark.soak

@@ -45,15 +45,17 @@ class Places:
 @lru_cache(maxsize=1024)
 def places_of(content: bytes) -> Places:
     """Find the elements of a valid file, nested ones too; none where it is deflated."""
+    if content[128:132] != b"DICM" and content[:1] not in (b"\x02", b"\x08"):
+        return Places((), True, True)
+    found: list[Place] = []
     try:
         data_set = pydicom.dcmread(io.BytesIO(content), force=True)
-    except Exception:  # noqa: BLE001 - a seed that pydicom cannot read has no places
+        syntax = str(data_set.file_meta.get("TransferSyntaxUID", IMPLICIT))
+        explicit = not data_set.is_implicit_VR
+        if syntax != DEFLATED:
+            _walk(data_set, explicit, found)
+    except Exception:  # noqa: BLE001 - what pydicom cannot read has no places
         return Places((), True, True)
-    syntax = str(data_set.file_meta.get("TransferSyntaxUID", IMPLICIT))
-    explicit = not data_set.is_implicit_VR
-    found: list[Place] = []
-    if syntax != DEFLATED:
-        _walk(data_set, explicit, found)
     kept = tuple(place for place in found if 0 <= place.start < len(content))
     return Places(kept, syntax != BIG_ENDIAN, explicit)
 

@@ -16,7 +16,10 @@ import pytest
 from tests.fuzz.campaign import Tally, run_campaign
 from tests.fuzz.spoiled_files import spoiled, spoiled_from
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="watches processes through /proc")
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="watches processes through /proc"),
+    pytest.mark.filterwarnings("ignore::UserWarning"),  # pydicom's, over the seeds
+]
 
 
 def first_seed() -> int:

@@ -146,7 +146,7 @@ def read_with_nibabel(path: Path) -> list[Reading]:
     image = nibabel.load(path)
     values = np.asanyarray(image.dataobj)
     if values.dtype.names:  # colour
-        values = np.stack([values[name] for name in values.dtype.names], axis=-1)
+        values = np.stack([values[name] for name in "RGB"], axis=-1)
         return [Reading(values, _RAS @ image.affine)]
     volumes = [values] if values.ndim == 3 else np.moveaxis(values, 3, 0)
     return [Reading(np.array(volume), _RAS @ image.affine) for volume in volumes]

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QByteArray, QSettings, QSize, Qt
-from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeySequence, QShortcut
+from PySide6.QtCore import QByteArray, QEvent, QSettings, QSize, Qt
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeyEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
     QHBoxLayout,
@@ -19,12 +19,12 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from carez_desktop.gui.command_keys import CommandKeys
 from carez_desktop.gui.job_indicator import JobIndicator
 from carez_desktop.gui.keys_overlay import KeysOverlay
 from carez_desktop.gui.page_parts import Page, words
 from carez_desktop.gui.session import Session
 from carez_desktop.gui.theme import icon
-from carez_desktop.workspace.commands import COMMANDS, tooltip
 
 _SETTINGS_FILE = "workstation.ini"
 _FIRST_SIZE = QSize(1280, 800)
@@ -69,7 +69,8 @@ class MainWindow(QMainWindow):
         self.setCentralWidget(centre)
         self._build_status_bar()
         self._keys = KeysOverlay(session.theme, self)
-        self._add_shortcuts()
+        self._register_commands()
+        self._command_keys = CommandKeys(session, self)
         session.page_requested.connect(self.show_page)
         session.volumes_requested.connect(self._open_volumes)
         self.setMinimumSize(900, 600)
@@ -102,6 +103,7 @@ class MainWindow(QMainWindow):
         page = self.page(name)
         self._stack.setCurrentWidget(page)
         self._buttons[name].setChecked(True)
+        self.session.commands.enter(name)
         page.entered()
 
     def _open_volumes(self, first: str, second: str) -> None:
@@ -134,7 +136,7 @@ class MainWindow(QMainWindow):
             made.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
             made.setFixedWidth(theme.size("rail") - 1)
             made.setCheckable(True)
-            made.setToolTip(tooltip(f"page_{number}"))
+            made.setToolTip(self.session.key_map.tooltip(f"page_{number}"))
             made.clicked.connect(partial(self.show_page, entry.id))
             group.addButton(made)
             layout.addWidget(made)
@@ -147,7 +149,7 @@ class MainWindow(QMainWindow):
         keys.setIconSize(QSize(theme.size("icon"), theme.size("icon")))
         keys.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
         keys.setFixedWidth(theme.size("rail") - 1)
-        keys.setToolTip(tooltip("show_keys"))
+        keys.setToolTip(self.session.key_map.tooltip("show_keys"))
         keys.clicked.connect(self._toggle_keys)
         layout.addWidget(keys)
         return rail
@@ -163,21 +165,29 @@ class MainWindow(QMainWindow):
         self.session.bridge.status_changed.connect(self.indicator.take)
         bar.addPermanentWidget(self.indicator)
 
-    def _add_shortcuts(self) -> None:
-        actions: dict[str, Callable[[], object]] = {
-            "show_keys": self._toggle_keys,
-            "quit": self.close,
-            "import_folder": self._choose_folder,
-        }
+    def _register_commands(self) -> None:
+        commands = self.session.commands
+        commands.register("show_keys", self._toggle_keys)
+        commands.register("quit", self.close)
+        commands.register("import_folder", self._choose_folder)
         for number, name in enumerate(self._entries, start=1):
-            actions[f"page_{number}"] = partial(self.show_page, name)
-        for entry in COMMANDS:
-            if entry.scope == "window" and entry.id in actions:
-                # Whether a question mark comes with Shift depends on keyboard and platform.
-                for keys in (*entry.keys, *(f"Shift+{key}" for key in entry.keys if key == "?")):
-                    shortcut = QShortcut(QKeySequence(keys), self)
-                    shortcut.activated.connect(actions[entry.id])
-                    shortcut.activatedAmbiguously.connect(actions[entry.id])
+            commands.register(f"page_{number}", partial(self.show_page, name))
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Run the command of a key that no widget of the page used."""
+        if not self._command_keys.press(event):
+            super().keyPressEvent(event)
+
+    def keyReleaseEvent(self, event: QKeyEvent) -> None:
+        """Let a command go that lasts as long as its key is held."""
+        if not self._command_keys.release(event):
+            super().keyReleaseEvent(event)
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Let held commands go when another window takes the keyboard."""
+        if event.type() == QEvent.Type.ActivationChange and not self.isActiveWindow():
+            self._command_keys.let_go()
+        super().changeEvent(event)
 
     def _toggle_keys(self) -> None:
         self._keys.toggle()

@@ -8,6 +8,8 @@ from carez_desktop.gui.job_bridge import JobBridge
 from carez_desktop.gui.theme import Theme
 from carez_desktop.workflows.context import WorkflowContext
 from carez_desktop.workflows.describe_workstation import WorkstationFacts
+from carez_desktop.workspace.command_registry import CommandRegistry
+from carez_desktop.workspace.keys_file import load_key_map
 
 
 class Session(QObject):
@@ -23,8 +25,11 @@ class Session(QObject):
         bundle_requested(str): Choose a bundle file on the Bundles page.
         evaluation_requested(str): Show the evaluation of a bundle file.
         paths_requested(tuple): Import folders and files, or open bundles, as `Path`s.
+        command_refused(str): Why a key did nothing.
 
     Attributes:
+        commands: What every command does now; pages and panels register theirs.
+        key_map: Which keys run them; `key_findings` says what of the kept ones is not used.
         listed: Ids of the volumes that the Library page lists and that open, in its order.
     """
 
@@ -37,6 +42,7 @@ class Session(QObject):
     bundle_requested = Signal(str)
     evaluation_requested = Signal(str)
     paths_requested = Signal(tuple)
+    command_refused = Signal(str)
 
     def __init__(
         self,
@@ -53,3 +59,5 @@ class Session(QObject):
         self.theme = theme
         self.facts = facts
         self.listed: tuple[str, ...] = ()
+        self.commands = CommandRegistry()
+        self.key_map, self.key_findings = load_key_map(context.home)

@@ -31,6 +31,9 @@ _NO_KIND = (
     " NRRD (.nrrd, .nhdr) or ZIP"
 )
 
+_NO_WAIT = getattr(os, "O_NONBLOCK", 0)
+_NO_TRANSLATION = getattr(os, "O_BINARY", 0)
+
 Known = Callable[[str, os.stat_result], bool]
 
 
@@ -220,7 +223,7 @@ def _is_pair_header(path: Path) -> bool:
 def _start(path: Path, count: int) -> bytes:
     """Return the first bytes of a file; none where it cannot be read, which its reader reports."""
     try:
-        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        handle = os.open(path, os.O_RDONLY | _NO_WAIT | _NO_TRANSLATION)
     except OSError:
         return b""
     try:

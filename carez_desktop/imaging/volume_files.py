@@ -157,7 +157,7 @@ def read_volume_file(
         record: From `describe_volume_file`.
         progress: Told at every block.
         cancel: Asked at every block.
-        partial: Given (middle index, (rows, columns[, 3]) values) when the file is read.
+        partial: Given (middle index, (rows, columns[, 3]) values) as soon as that slice is there.
 
     Returns:
         (slice, row, column[, 3]): whole numbers as int16 or int32, others as float32.
@@ -179,7 +179,7 @@ def read_volume_file(
     with ThreadPoolExecutor(1) as beside:  # hashing lets go of the interpreter
         identity = beside.submit(volume_id_of_file, path)
         try:
-            header, array, spoilt = _read(record, PacedProgress(progress), cancel)
+            header, array, spoilt = _read(record, PacedProgress(progress), cancel, partial)
         except UnreadableFileError:
             if identity.result() != record.series_instance_uid:
                 raise _changed(path) from None
@@ -191,8 +191,6 @@ def read_volume_file(
         text = f"{counted(spoilt, 'value')} that are not finite were read as 0"
         findings.append(Finding(Severity.WARNING, "not_finite", record.volume_id, text))
     cancel.raise_if_cancelled()
-    middle = array.shape[0] // 2
-    partial((middle, array[middle]))
     progress.report(1.0, f"Read {path.name}")
     return Volume(
         volume_id=record.volume_id,
@@ -208,14 +206,19 @@ def read_volume_file(
 
 
 def _read(
-    record: VolumeRecord, progress: ProgressReporter, cancel: CancellationToken
+    record: VolumeRecord,
+    progress: ProgressReporter,
+    cancel: CancellationToken,
+    partial: Callable[[Any], object],
 ) -> tuple[VoxelFile, npt.NDArray[Any], int]:
     path = Path(record.paths[0])
     header = read_volume_header(path)
     check_sizes(header)
     if header.shape != record.shape or record.set_index >= header.points:
         raise _changed(path)
-    array, spoilt = read_voxels(header, record.set_index, progress=progress, cancel=cancel)
+    array, spoilt = read_voxels(
+        header, record.set_index, progress=progress, cancel=cancel, partial=partial
+    )
     return header, array, spoilt
 
 

@@ -118,12 +118,16 @@ def check_sizes(header: VoxelFile) -> None:
         )
 
 
-def volume_values(header: VoxelFile, index: int) -> Iterator[npt.NDArray[Any]]:
+def volume_values(
+    header: VoxelFile, index: int, first: int = 0, count: int | None = None
+) -> Iterator[npt.NDArray[Any]]:
     """Yield the stored values of one volume in file order, in pieces of about a megabyte.
 
     Args:
         header: Without refusal.
         index: Which of its volumes, from 0.
+        first: Voxel to begin with.
+        count: How many voxels; None for all from there on.
 
     Yields:
         1-D arrays of the stored type; for colours (n, samples).
@@ -133,9 +137,10 @@ def volume_values(header: VoxelFile, index: int) -> Iterator[npt.NDArray[Any]]:
     """
     together = header.points if header.interleaved else 1
     unit = header.dtype.itemsize * header.samples * together
-    start = 0 if header.interleaved else index * header.voxels * unit
+    before = first if header.interleaved else index * header.voxels + first
+    wanted = header.voxels - first if count is None else count
     rest = b""
-    for block in stored_bytes(header, start, header.voxels * unit):
+    for block in stored_bytes(header, before * unit, wanted * unit):
         data = rest + block if rest else block
         count = len(data) // unit
         rest = data[count * unit :]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +11,13 @@ import numpy.typing as npt
 
 from carez_desktop.errors import DeviceError
 from carez_desktop.imaging.voxel_file import VoxelFile, volume_values
-from carez_desktop.progress import NEVER, SILENT, CancellationToken, ProgressReporter
+from carez_desktop.progress import (
+    IGNORE,
+    NEVER,
+    SILENT,
+    CancellationToken,
+    ProgressReporter,
+)
 from carez_desktop.system.memory import available_memory_mib
 
 _INT16, _INT32 = np.iinfo(np.int16), np.iinfo(np.int32)
@@ -23,6 +29,7 @@ def read_voxels(
     *,
     progress: ProgressReporter = SILENT,
     cancel: CancellationToken = NEVER,
+    partial: Callable[[Any], object] = IGNORE,
 ) -> tuple[npt.NDArray[Any], int]:
     """Read one volume of a file.
 
@@ -35,6 +42,8 @@ def read_voxels(
         index: Which of its volumes, from 0.
         progress: Told at every block.
         cancel: Asked at every block.
+        partial: Given (middle index, (rows, columns[, 3]) values) as soon as that slice is there:
+            at once where the voxels are not compressed.
 
     Returns:
         (slice, row, column), colours (slice, row, column, 3) uint8; and how many values were not
@@ -44,37 +53,58 @@ def read_voxels(
         UnreadableFileError: The stream is damaged or ends too early.
         DeviceError: It does not fit into memory. CancelledError: Between two blocks.
     """
-    if header.samples > 1:
-        dtype: np.dtype[Any] = np.dtype(np.uint8)
-    else:
-        dtype = _modality_type(header, index, cancel)
+    dtype = np.dtype(np.uint8) if header.samples > 1 else _modality_type(header, index, cancel)
     samples = 3 if header.samples > 1 else 1
     array = _allocated(header, dtype, samples)
     flat = array.reshape(-1, samples) if samples > 1 else array.reshape(-1)
-    if not header.planar:
-        return array, _fill(header, index, flat, progress, cancel)
-    planes = replace(header, samples=1, points=header.samples, planar=False)
-    for sample in range(samples):
-        _fill(planes, sample, flat[:, sample], progress, cancel)
-    return array, 0
+    if header.planar:
+        planes = replace(header, samples=1, points=header.samples, planar=False)
+        for sample in range(samples):
+            pieces = _cancellable(volume_values(planes, sample), cancel)
+            for _ in _fill(planes, pieces, flat[:, sample]):
+                progress.report((sample + 1) / samples, f"Reading {header.path.name}")
+        partial((header.shape[0] // 2, array[header.shape[0] // 2]))
+        return array, 0
+    shown = header.encoding == "raw"
+    if shown:
+        _show_middle(header, index, array, partial)
+    spoilt = 0
+    middle_end = (header.shape[0] // 2 + 1) * header.shape[1] * header.shape[2]
+    pieces = _cancellable(volume_values(header, index), cancel)
+    for position, wrong in _fill(header, pieces, flat):
+        spoilt += wrong
+        if not shown and position >= middle_end:
+            partial((header.shape[0] // 2, array[header.shape[0] // 2]))
+            shown = True
+        progress.report(position / header.voxels, f"Reading {header.path.name}")
+    return array, spoilt
+
+
+def _show_middle(
+    header: VoxelFile,
+    index: int,
+    array: npt.NDArray[Any],
+    partial: Callable[[Any], object],
+) -> None:
+    """Read the middle slice before all others, and show it."""
+    middle = header.shape[0] // 2
+    size = header.shape[1] * header.shape[2]
+    flat = array[middle].reshape(-1, 3) if array.ndim == 4 else array[middle].reshape(-1)
+    for _ in _fill(header, volume_values(header, index, middle * size, size), flat):
+        pass
+    partial((middle, array[middle]))
 
 
 def _fill(
-    header: VoxelFile,
-    index: int,
-    flat: npt.NDArray[Any],
-    progress: ProgressReporter,
-    cancel: CancellationToken,
-) -> int:
-    """Put the values of one volume, or one plane of colour; return how many were not finite."""
-    position = spoilt = 0
-    for values in volume_values(header, index):
-        cancel.raise_if_cancelled()
+    header: VoxelFile, pieces: Iterator[npt.NDArray[Any]], flat: npt.NDArray[Any]
+) -> Iterator[tuple[int, int]]:
+    """Put pieces one after the other; yield the position and how many were not finite."""
+    position = 0
+    for values in pieces:
         stop = position + len(values)
-        spoilt += _put(values, header, flat[position:stop])
+        wrong = _put(values, header, flat[position:stop])
         position = stop
-        progress.report(position / header.voxels, f"Reading {header.path.name}")
-    return spoilt
+        yield position, wrong
 
 
 def _put(values: npt.NDArray[Any], header: VoxelFile, out: npt.NDArray[Any]) -> int:

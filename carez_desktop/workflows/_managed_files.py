@@ -133,7 +133,7 @@ def synchronise(folder: Path, cancel: CancellationToken = NEVER) -> None:
     for path, folders, names in os.walk(folder):
         for name in names:
             cancel.raise_if_cancelled()
-            handle = os.open(os.path.join(path, name), os.O_RDONLY)  # noqa: PTH118
+            handle = os.open(os.path.join(path, name), os.O_RDWR)  # noqa: PTH118
             try:
                 os.fsync(handle)
             finally:

@@ -396,6 +396,29 @@ def test_memory_is_that_of_the_volume(tmp_path: Path, dtype: str) -> None:
     assert peak <= 1.25 * volume.array.nbytes
 
 
+@pytest.mark.parametrize("name", ["v.nii", "v.nii.gz"])
+def test_the_middle_slice_comes_before_the_rest(tmp_path: Path, name: str) -> None:
+    voxels = cells(shape=(256, 256, 81))
+    nib.Nifti1Image(voxels, oblique()).to_filename(tmp_path / name)
+    (record,) = describe_volume_file(tmp_path / name)
+    heard: list[Any] = []
+
+    class Told:
+        def report(self, fraction: float, message: str = "") -> None:
+            heard.append(fraction)
+
+    def partial(shown: tuple[int, npt.NDArray[Any]]) -> None:
+        heard.append((shown[0], shown[1].copy()))
+
+    read_volume_file(record, progress=Told(), partial=partial)
+    (place,) = [place for place, item in enumerate(heard) if isinstance(item, tuple)]
+    index, pixels = heard[place]
+    assert index == 40
+    assert np.array_equal(pixels, voxels[..., 40].T)
+    assert heard[-1] == 1.0
+    assert all(fraction < (0.01 if name == "v.nii" else 0.6) for fraction in heard[:place])
+
+
 def test_cancel_stops_between_two_blocks(tmp_path: Path) -> None:
     path = tmp_path / "v.nii"
     nib.Nifti1Image(np.zeros((256, 256, 64), np.int16), oblique()).to_filename(path)

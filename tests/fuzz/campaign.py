@@ -12,13 +12,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.builders.process_memory import memory_of_group
+from tests.builders.process_memory import descendants, is_alive, memory_of_group
 from tests.fuzz.spoiled_files import Spoiled, spoiled
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -127,8 +127,9 @@ class Victim:
         self._process.wait()
         self._close_pipes()
 
-    def close(self) -> None:
-        """Let it end by itself; children that outlive it are a mistake."""
+    def close(self) -> list[int]:
+        """Let it end by itself; returns the children that outlived it, which is a mistake."""
+        children = descendants(self._process.pid)
         if self._process.poll() is None and self._process.stdin is not None:
             self._process.stdin.close()
             try:
@@ -137,6 +138,10 @@ class Victim:
                 self.kill()
                 raise
         self._close_pipes()
+        deadline = time.monotonic() + 5
+        while any(map(is_alive, children)) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        return [pid for pid in children if is_alive(pid)]
 
     def _close_pipes(self) -> None:
         for thread in self._threads:
@@ -212,10 +217,10 @@ def run_campaign(
     return tally
 
 
-def _end(victim: Victim) -> Iterator[str] | list[str]:
+def _end(victim: Victim) -> list[str]:
     """Close a victim and check the library that it leaves."""
-    victim.close()
-    found = []
+    orphans = victim.close()
+    found = [f"children outlived their parent: {orphans}"] if orphans else []
     for path in (victim.home / "library").glob("*.sqlite3"):
         connection = sqlite3.connect(path)
         (verdict,) = connection.execute("PRAGMA integrity_check").fetchone()

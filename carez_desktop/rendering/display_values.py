@@ -38,17 +38,24 @@ def grey_levels(
         lut: A table that is shown instead of the window.
     """
     if values.dtype == np.int16:
-        stored = np.arange(65536, dtype=np.uint16).view(np.int16)
-        table = _shown(stored.astype(np.float32), window, inverted, lut)
-        table[int(np.int16(INT16_OUTSIDE).view(np.uint16))] = 0
+        table = int16_levels(window, inverted=inverted, lut=lut)
+        table[INT16_OUTSIDE & 0xFFFF] = 0
         if padding is not None and -32768 <= padding <= 32767:
-            table[int(np.int16(padding).view(np.uint16))] = 0
-        return np.asarray(table.take(values.view(np.uint16)), dtype=np.uint8)
-    grey = _shown(np.asarray(values, dtype=np.float32), window, inverted, lut)
+            table[int(padding) & 0xFFFF] = 0
+        return np.asarray(table[values.view(np.uint16)], dtype=np.uint8)
+    grey = levels_of(values, window, inverted=inverted, lut=lut)
     grey[np.isnan(values)] = 0
     if padding is not None:
         grey[values == np.float32(padding)] = 0
     return grey
+
+
+def int16_levels(
+    window: DisplayWindow, *, inverted: bool = False, lut: VoiLut | None = None
+) -> npt.NDArray[np.uint8]:
+    """(65536,) level of every int16, at the place of its bytes read as uint16."""
+    stored = np.arange(65536, dtype=np.uint16).view(np.int16)
+    return levels_of(stored.astype(np.float32), window, inverted=inverted, lut=lut)
 
 
 def layer_levels(values: npt.NDArray[Any], layer: Layer) -> npt.NDArray[np.uint8]:
@@ -68,12 +75,31 @@ def layer_levels(values: npt.NDArray[Any], layer: Layer) -> npt.NDArray[np.uint8
     )
 
 
-def _shown(
-    values: npt.NDArray[np.float32], window: DisplayWindow, inverted: bool, lut: VoiLut | None
+def levels_of(
+    values: npt.NDArray[Any],
+    window: DisplayWindow,
+    *,
+    inverted: bool = False,
+    lut: VoiLut | None = None,
 ) -> npt.NDArray[np.uint8]:
-    share = _table_share(values, lut) if lut is not None else _window_share(values, window)
-    grey = np.floor(np.clip(np.nan_to_num(share) * 255.0 + 0.5, 0.0, 255.0))
-    return np.asarray(255.0 - grey if inverted else grey, dtype=np.uint8)
+    """Return where values lie from the low end (0) to the high end (255) of what is shown.
+
+    Args:
+        values: Any shape; NaN is 0, before inversion.
+        window: Ends and function.
+        inverted: Whether 255 is the low end.
+        lut: A table that is shown instead of the window.
+    """
+    given = np.asarray(values, dtype=np.float32)
+    with np.errstate(over="ignore", invalid="ignore"):
+        share = _table_share(given, lut) if lut is not None else _window_share(given, window)
+        level = share * np.float32(255.0)
+    # Rounded by cutting; of NaN and a number, fmax takes the number.
+    level += np.float32(0.5)
+    np.fmax(level, np.float32(0.0), out=level)
+    np.minimum(level, np.float32(255.0), out=level)
+    grey = level.astype(np.uint8)
+    return np.asarray(255 - grey if inverted else grey, dtype=np.uint8)
 
 
 def _window_share(
@@ -90,7 +116,9 @@ def _window_share(
         if width <= 1.0:
             return np.asarray(values > center - 0.5, dtype=np.float32)
         return np.asarray((values - (center - 0.5)) * (1.0 / (width - 1.0)) + 0.5, dtype=np.float32)
-    return np.asarray((values - window.low) * (1.0 / width), dtype=np.float32)
+    made = values - np.float32(window.low)
+    made *= np.float32(1.0 / width)
+    return np.asarray(made, dtype=np.float32)
 
 
 def _table_share(values: npt.NDArray[np.float32], lut: VoiLut) -> npt.NDArray[np.float32]:

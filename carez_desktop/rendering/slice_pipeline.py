@@ -1,10 +1,9 @@
 """From a volume to the values of a plane: vtkImageReslice over the voxels in memory.
 
-The image that VTK sees has unit spacing, no origin and no direction: it is the array itself,
-without a copy. One 4 x 4 matrix carries a device pixel to LPS mm and on to a voxel index, so
-oblique, anisotropic and left-handed grids need no special case; a plane along the grid takes the
-fast path of VTK.
-Decision record 0081 says why no OpenGL takes part.
+One 4 x 4 matrix carries a device pixel to LPS mm and on to a voxel index, so oblique, anisotropic
+and left-handed grids need no special case; a plane along the grid takes the fast path of VTK.
+Slabs are joined on pixels of about a voxel's size and then interpolated, as a slice is; planes
+that are shown smaller than their voxels are averaged first (decision record 0122).
 """
 
 from __future__ import annotations
@@ -14,20 +13,43 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
-from vtkmodules.vtkCommonDataModel import vtkImageData
-from vtkmodules.vtkCommonMath import vtkMatrix4x4
-from vtkmodules.vtkImagingCore import vtkImageReslice
 
 from carez_desktop.domain.geometry import VolumeGeometry
 from carez_desktop.domain.patient_space import FloatArray
 from carez_desktop.domain.volume import Volume
+from carez_desktop.rendering.display_voxels import display_voxels
+from carez_desktop.rendering.flat_plane import (
+    FlatPlan,
+    as_type,
+    flatten,
+    grid_axis_of,
+    plan_flat,
+    pool_mean,
+    pooled_place,
+    pooling,
+)
+from carez_desktop.rendering.voxel_reslicer import (
+    INT16_OUTSIDE,
+    VoxelReslicer,
+    outside_value,
+)
 from carez_desktop.workspace.layer import Layer
+from carez_desktop.workspace.slab import Slab, SlabMode
 
-INT16_OUTSIDE = -32768
-"""Value of pixels outside the volume for int16 slices; float32 slices hold NaN there."""
+__all__ = [
+    "INT16_OUTSIDE",
+    "SliceSampler",
+    "StackSampler",
+    "sampler_of",
+    "sampling_matrix",
+    "value_at",
+    "voxel_at",
+]
 
 _REVERSED = np.eye(4)[[2, 1, 0, 3]]
+_THIN = Slab()
+_NEARLY = 1e-6
+_MAGNIFIED = 0.75
 
 
 def sampling_matrix(geometry: VolumeGeometry, pixel_grid: FloatArray) -> FloatArray:
@@ -43,69 +65,168 @@ def sampling_matrix(geometry: VolumeGeometry, pixel_grid: FloatArray) -> FloatAr
 
 
 class SliceSampler:
-    """Sample planes of one volume.
-
-    int16 volumes and colours are read where they lie; others are held as float32.
-    """
+    """Sample planes of one volume, whose voxels it shares with every other sampler of it."""
 
     def __init__(self, volume: Volume) -> None:
         """Wrap the voxels for VTK."""
         self.geometry = volume.geometry
-        self._samples = 3 if volume.is_colour else 1
-        self._voxels = np.ascontiguousarray(volume.array, dtype=_display_type(volume))
-        slices, rows, columns = volume.geometry.shape
-        image = vtkImageData()
-        image.SetDimensions(columns, rows, slices)
-        flat = self._voxels.reshape(-1, 3) if volume.is_colour else self._voxels.reshape(-1)
-        image.GetPointData().SetScalars(numpy_to_vtk(flat, deep=0))
-        self._matrix = vtkMatrix4x4()
-        self._reslice = vtkImageReslice()
-        self._reslice.SetInputData(image)
-        self._reslice.SetResliceAxes(self._matrix)
-        self._reslice.SetOutputSpacing(1.0, 1.0, 1.0)
-        self._reslice.SetOutputOrigin(0.0, 0.0, 0.0)
-        self._reslice.SetOutputDimensionality(2)
-        outside = {"i": float(INT16_OUTSIDE), "f": float("nan"), "u": 0.0}
-        self._reslice.SetBackgroundLevel(outside[self._voxels.dtype.kind])
+        self._voxels = display_voxels(volume)
+        self._reslicer = VoxelReslicer(self._voxels)
+        self._flat: VoxelReslicer | None = None
+        self._flat_plan: FlatPlan | None = None
 
     def at(self, _: int) -> SliceSampler:
         """Return itself: one grid holds every slice."""
         return self
 
     def sample(
-        self, pixel_grid: FloatArray, width: int, height: int, *, interpolated: bool = True
+        self,
+        pixel_grid: FloatArray,
+        width: int,
+        height: int,
+        *,
+        interpolated: bool = True,
+        slab: Slab = _THIN,
+        smoothed: bool = True,
     ) -> npt.NDArray[Any]:
         """Return the modality values under the centres of width x height device pixels.
 
         Args:
-            pixel_grid: (4, 4) device pixel (column, row, 0) to LPS mm.
+            pixel_grid: (4, 4) device pixel (column, row, mm along the unit normal) to LPS mm.
             width: Columns of the picture.
             height: Rows of the picture.
             interpolated: Trilinear, else the nearest voxel.
+            slab: Thickness along the normal, half of it on either side, and how values are joined;
+                what lies outside the volume is left out.
+            smoothed: Whether an interpolated picture with pixels larger than 1.5 voxels shows
+                their mean (the value under the centre of the pixel otherwise).
 
         Returns:
             (height, width) int16 or float32, row 0 at the top; `INT16_OUTSIDE` or NaN outside.
             (height, width, 3) uint8 for colours, black outside.
         """
-        self._matrix.DeepCopy(sampling_matrix(self.geometry, pixel_grid).ravel().tolist())
-        self._matrix.Modified()
-        if interpolated:
-            self._reslice.SetInterpolationModeToLinear()
-        else:
-            self._reslice.SetInterpolationModeToNearestNeighbor()
-        self._reslice.SetOutputExtent(0, width - 1, 0, height - 1, 0, 0)
-        self._reslice.Update()
-        scalars = self._reslice.GetOutput().GetPointData().GetScalars()
-        # A copy, because VTK writes the next slice into the same memory.
-        shape = (height, width) if self._samples == 1 else (height, width, self._samples)
-        values: npt.NDArray[Any] = vtk_to_numpy(scalars).reshape(shape).copy()
-        return values
+        matrix = sampling_matrix(self.geometry, pixel_grid)
+        smoothed = smoothed and interpolated
+        axis = grid_axis_of(matrix, width, height)
+        if axis is None:
+            if slab.is_thick:
+                return self._oblique_slab(matrix, width, height, interpolated, slab)
+            return self._oblique(matrix, width, height, interpolated, smoothed)
+        plan = plan_flat(
+            matrix, axis, self._voxels.shape[axis], slab,
+            interpolated=interpolated, smoothed=smoothed,
+        )  # fmt: skip
+        if plan.pool == (1, 1) and not slab.is_thick:
+            return self._reslicer.sample(matrix, width, height, interpolated=interpolated)
+        if not plan.slices:
+            return self._nothing(width, height)
+        return self._flat_of(plan).sample(
+            _flat_matrix(matrix, plan), width, height, interpolated=interpolated
+        )
+
+    def _nothing(self, width: int, height: int) -> npt.NDArray[Any]:
+        shape = (height, width, *self._voxels.shape[3:])
+        return np.full(shape, outside_value(self._voxels.dtype), self._voxels.dtype)
+
+    def _flat_of(self, plan: FlatPlan) -> VoxelReslicer:
+        """Return the flat image of a plan; the last one is kept for pan, zoom and window."""
+        if self._flat is None or plan != self._flat_plan:
+            self._flat, self._flat_plan = VoxelReslicer(flatten(self._voxels, plan)), plan
+        return self._flat
+
+    def _oblique(
+        self, matrix: FloatArray, width: int, height: int, interpolated: bool, smoothed: bool
+    ) -> npt.NDArray[Any]:
+        across, down = (pooling(float(np.linalg.norm(matrix[:3, k]))) for k in (0, 1))
+        if not smoothed or (across, down) == (1, 1):
+            return self._reslicer.sample(matrix, width, height, interpolated=interpolated)
+        finer = matrix @ _pixel_steps(1.0 / across, 1.0 / down)
+        values = self._reslicer.sample(finer, width * across, height * down, interpolated=True)
+        if values.dtype != np.int16:
+            return pool_mean(values, (down, across))
+        return _as_int16(pool_mean(_as_float(values), (down, across)))
+
+    def _oblique_slab(
+        self, matrix: FloatArray, width: int, height: int, interpolated: bool, slab: Slab
+    ) -> npt.NDArray[Any]:
+        """Join planes a voxel apart, on pixels not much smaller than a voxel."""
+        size = max(float(np.linalg.norm(matrix[:3, k])) for k in (0, 1))
+        if not interpolated or size >= _MAGNIFIED:
+            joined = self._joined(matrix, width, height, interpolated, slab)
+            return as_type(joined, np.uint8) if joined.ndim == 3 else self._typed(joined)
+        wider = 1.0 / size
+        columns, rows = (int(np.ceil(length / wider)) + 1 for length in (width, height))
+        coarse = matrix @ _pixel_steps(wider, wider)
+        joined = self._joined(coarse, columns, rows, interpolated=True, slab=slab)
+        picture = VoxelReslicer(np.ascontiguousarray(joined)[None])
+        finer = _pixel_steps(size, size)
+        finer[2] = 0.0
+        values = picture.sample(finer, width, height, interpolated=True)
+        return as_type(values, np.uint8) if values.ndim == 3 else self._typed(values)
+
+    def _typed(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        return _as_int16(values) if self._voxels.dtype == np.int16 else values
+
+    def _joined(
+        self, matrix: FloatArray, width: int, height: int, interpolated: bool, slab: Slab
+    ) -> npt.NDArray[Any]:
+        """Return the joined values as float32 with NaN outside; colours as uint8 or float32."""
+        per_mm = float(np.linalg.norm(matrix[:3, 2]))
+        steps = int(slab.thickness_mm / 2.0 * per_mm + _NEARLY)
+        total: npt.NDArray[Any] | None = None
+        count: npt.NDArray[Any] | None = None
+        for step in range(-steps, steps + 1):
+            moved = matrix.copy()
+            moved[:3, 3] += matrix[:3, 2] * (step / per_mm)
+            values = _as_float(
+                self._reslicer.sample(moved, width, height, interpolated=interpolated)
+            )
+            inside = ~np.isnan(values)
+            if total is None or count is None:
+                total, count = values, inside.astype(np.float32)
+            elif slab.mode is SlabMode.MEAN:
+                count += inside
+                total = np.where(np.isnan(total), values, total + np.nan_to_num(values))
+            else:
+                join = np.fmax if slab.mode is SlabMode.MIP else np.fmin
+                join(total, values, out=total)
+        if total is None or count is None:
+            return self._nothing(width, height)
+        if slab.mode is SlabMode.MEAN:
+            total /= np.maximum(count, 1.0)
+        return total
 
 
-def _display_type(volume: Volume) -> type[np.generic]:
-    if volume.is_colour:
-        return np.uint8
-    return np.int16 if volume.array.dtype == np.int16 else np.float32
+def _flat_matrix(matrix: FloatArray, plan: FlatPlan) -> FloatArray:
+    """(4, 4): pixel to (column, row, 0) of the flat image of a plan."""
+    first, second = (axis for axis in range(3) if axis != plan.axis)
+    made = np.eye(4)
+    made[0] = pooled_place(matrix[2 - second].copy(), plan.pool[1])
+    made[1] = pooled_place(matrix[2 - first].copy(), plan.pool[0])
+    made[2] = (0.0, 0.0, 1.0, 0.0)
+    made[:2, 2] = 0.0
+    return made
+
+
+def _pixel_steps(across: float, down: float) -> FloatArray:
+    """(4, 4): pixels of another size to pixels, both covering the same picture."""
+    made = np.diag([across, down, 1.0, 1.0])
+    made[:2, 3] = ((across - 1.0) / 2.0, (down - 1.0) / 2.0)
+    return made
+
+
+def _as_float(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return values as float32, NaN where int16 says that they lie outside."""
+    if values.dtype != np.int16:
+        return np.asarray(values, dtype=np.float32)
+    made = values.astype(np.float32)
+    made[values == INT16_OUTSIDE] = np.nan
+    return made
+
+
+def _as_int16(values: npt.NDArray[Any]) -> npt.NDArray[np.int16]:
+    whole = np.rint(np.where(np.isnan(values), np.float32(INT16_OUTSIDE), values))
+    return np.asarray(whole, dtype=np.int16)
 
 
 class StackSampler:

@@ -18,6 +18,9 @@ from carez_desktop.workspace.display_window import (
     presets_of,
 )
 
+GREY = "grey"
+"""The colour map that every layer begins with."""
+
 _FILM = "MONOCHROME1"
 
 
@@ -70,6 +73,7 @@ class Layer:
         self._lut = self._initial.lut
         self._inverted = False
         self._interpolated = True
+        self._colour_map = GREY
         self._presets: tuple[WindowPreset, ...] | None = None
 
     # -- what it is ----------------------------------------------------------------------------
@@ -173,6 +177,22 @@ class Layer:
             self.changed.emit()
 
     @property
+    def colour_map(self) -> str:
+        """Id of the colours from the low end of the window to the high end."""
+        return self._colour_map
+
+    @colour_map.setter
+    def colour_map(self, name: str) -> None:
+        if name != self._colour_map:
+            self._colour_map = name
+            self.changed.emit()
+
+    @property
+    def is_label_map(self) -> bool:
+        """Whether its values are names of structures, which no window shows."""
+        return self.volume.units == "label"
+
+    @property
     def presets(self) -> tuple[WindowPreset, ...]:
         """Presets under the keys 1-5, then those of the source."""
         if self._presets is None:
@@ -201,9 +221,10 @@ class Layer:
         )
 
     def reset(self) -> None:
-        """Return to the first window, not inverted."""
+        """Return to the first window, not inverted, in grey."""
         self.show_preset(self._initial)
         self.inverted = False
+        self.colour_map = GREY
 
     @property
     def drag_step(self) -> float:

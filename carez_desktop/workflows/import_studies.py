@@ -103,7 +103,7 @@ def import_studies(
         stand_in=stands_in,
         copied=copy,
     )
-    progress.report(1.0, f"{len(report.series)} volumes")
+    progress.report(1.0, counted(len(report.series), "volume"))
     return report
 
 

@@ -39,7 +39,7 @@ _OTHER_TYPES = {
 }
 _MILLIMETRES = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}
 _UNIT_NAMES = {1: "metres", 3: "micrometres"}
-_VECTOR = 1007
+_LABELS, _VECTOR = 1002, 1007
 _VECTOR_INTENTS = {1004: "matrices", 1005: "matrices", 1006: "displacements", 1007: "vectors"}
 
 
@@ -101,6 +101,7 @@ def read_nifti_header(path: Path) -> VoxelFile:
         intercept=intercept,
         affine=affine,
         is_placed=placed,
+        is_label_map=fields.intent_code == _LABELS,
         refusal=refusal,
         remarks=remarks,
         is_synthetic=fields.descrip.decode("latin-1").startswith(SYNTHETIC_MARK),

@@ -53,6 +53,8 @@ _VECTOR = re.compile(r"\(([^()]*)\)|none", re.IGNORECASE)
 _COLOUR_KINDS = {"rgb-color": 3, "3-color": 3, "rgba-color": 4, "4-color": 4}
 _SCALAR_KINDS = {"", "???", "none", "domain", "space", "time", "list", "stub", "scalar", "point"}
 _LENGTHS = {"m": 1000.0, "cm": 10.0, "mm": 1.0, "um": 0.001, "\u00b5m": 0.001, "\u03bcm": 0.001}
+_SEGMENT = re.compile(r"^Segment\d+_ID$")
+"""What 3D Slicer writes into `.seg.nrrd` files for each segment."""
 _PATTERN = re.compile(r"^(.*%(?:0?\d{0,2})d\S*)\s+(-?\d+)\s+(-?\d+)\s+(-?\d+)(?:\s+\d+)?$")
 
 
@@ -122,6 +124,7 @@ def read_nrrd_header(path: Path) -> VoxelFile:
         samples=grid.samples,
         affine=grid.affine,
         is_placed=grid.is_placed,
+        is_label_map=any(_SEGMENT.match(key) for key in parsed.keys),
         refusal=grid.refusal,
         remarks=tuple(grid.remarks),
         modality=parsed.keys.get("Modality", "")[:16],

@@ -113,7 +113,7 @@ def describe_volume_file(path: Path) -> tuple[VolumeRecord, ...]:
         shape=header.shape,
         spacing_mm=None if refusal else geometry.spacing_mm,
         orientation=geometry.orientation if header.is_placed and not refusal else "",
-        kind=VolumeKind.SYNTHETIC if header.is_synthetic else VolumeKind.REAL,
+        kind=_kind(header),
         source_format=header.source_format,
         paths=(str(path),),
         refusal=refusal,
@@ -124,10 +124,19 @@ def describe_volume_file(path: Path) -> tuple[VolumeRecord, ...]:
     return tuple(_one_of(base, header, index, count) for index in range(count))
 
 
+def _kind(header: VoxelFile) -> VolumeKind:
+    if header.is_synthetic:
+        return VolumeKind.SYNTHETIC
+    return VolumeKind.DERIVED if header.is_label_map else VolumeKind.REAL
+
+
 def _one_of(base: VolumeRecord, header: VoxelFile, index: int, count: int) -> VolumeRecord:
     """Return the record of one of the volumes of a file."""
     volume_id = base.volume_id if count == 1 else f"{base.volume_id}:{index + 1}"
     findings = [Finding(level, code, volume_id, text) for level, code, text in header.remarks]
+    if header.is_label_map:
+        text = "It says that its values are labels and is not counted as an image of a patient"
+        findings.append(Finding(Severity.INFO, "label_file", volume_id, text))
     if header.samples == 4:
         text = "Its fourth colour value (opacity) is left out"
         findings.append(Finding(Severity.INFO, "opacity", volume_id, text))
@@ -197,7 +206,7 @@ def read_volume_file(
         array=array,
         geometry=VolumeGeometry(header.shape, header.affine),
         modality=record.modality,
-        units="rgb" if array.ndim == 4 else "arbitrary",
+        units=_units(header),
         kind=record.kind,
         frame_of_reference_uid=record.frame_of_reference_uid,
         findings=tuple(findings),
@@ -288,6 +297,12 @@ def _shear(geometry: VolumeGeometry, *, within: bool = False) -> str:
         f"Its axes are not perpendicular (off by {degrees:.2f} degrees): a sheared grid would be "
         "shown bent"
     )
+
+
+def _units(header: VoxelFile) -> str:
+    if header.is_label_map:
+        return "label"
+    return "rgb" if header.samples > 1 else "arbitrary"
 
 
 def _changed(path: Path) -> UnreadableFileError:

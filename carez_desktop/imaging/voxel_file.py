@@ -53,6 +53,7 @@ class VoxelFile:
         slope: Stored -> modality value is `slope * stored + intercept`.
         affine: (4, 4) index (slice, row, column) -> LPS mm.
         is_placed: Whether the header says where the voxels lie in the patient.
+        is_label_map: Whether the header says that the values are labels.
         refusal: Why it is no volume that can be opened; "" for one that can.
     """
 
@@ -73,6 +74,7 @@ class VoxelFile:
     slope: float = 1.0
     intercept: float = 0.0
     is_placed: bool = True
+    is_label_map: bool = False
     refusal: str = ""
     remarks: tuple[Remark, ...] = ()
     modality: str = ""

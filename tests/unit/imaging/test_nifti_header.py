@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pytest
 import SimpleITK as sitk  # noqa: N813 - its own convention
 
-from carez_desktop.domain.volume import Volume
+from carez_desktop.domain.volume import Volume, VolumeKind
 from carez_desktop.errors import CancelledError, GeometryError, UnreadableFileError
 from carez_desktop.imaging.nifti_header import read_nifti_header
 from carez_desktop.imaging.sitk_bridge import geometry_of
@@ -268,6 +268,15 @@ def test_what_is_no_grey_value_is_refused(tmp_path: Path) -> None:
     assert "vectors" in record.refusal
     with pytest.raises(GeometryError, match="vectors"):
         read_volume_file(record)
+
+
+def test_the_label_intent_makes_a_label_map(tmp_path: Path) -> None:
+    image = nib.Nifti1Image(cells(np.uint8), oblique())
+    image.header.set_intent("label")
+    image.to_filename(tmp_path / "v.nii")
+    (record,) = describe_volume_file(tmp_path / "v.nii")
+    assert record.kind is VolumeKind.DERIVED
+    assert read_volume_file(record).units == "label"
 
 
 def test_a_sheared_grid_stays_slices_at_their_places(tmp_path: Path) -> None:

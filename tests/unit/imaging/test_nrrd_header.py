@@ -307,3 +307,12 @@ def test_colours_of_more_than_8_bits_are_refused(tmp_path: Path) -> None:
     nrrd.write(str(path), cells(np.uint16, (3, *SHAPE)), stated)
     (record,) = describe_volume_file(path)
     assert "8 bits" in record.refusal
+
+
+def test_segments_of_slicer_are_labels(tmp_path: Path) -> None:
+    line = "Segment0_ID:=Segment_1\nSegment0_LabelValue:=1"
+    path = text(PLAIN + line, tmp_path / "v.seg.nrrd", cells().T.tobytes())
+    (record,) = describe_volume_file(path)
+    assert record.kind is VolumeKind.DERIVED
+    assert [finding.code for finding in record.findings] == ["label_file"]
+    assert read_volume_file(record).units == "label"

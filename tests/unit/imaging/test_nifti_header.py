@@ -1,4 +1,4 @@
-"""NIfTI headers and voxels against nibabel, and against SimpleITK where nibabel has no units."""
+"""NIfTI headers against nibabel, and against SimpleITK where nibabel has no units."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ from typing import Any
 
 import nibabel as nib
 import numpy as np
-import numpy.typing as npt
 import pytest
 import SimpleITK as sitk  # noqa: N813 - its own convention
 
-from carez_desktop.domain.volume import Volume, VolumeKind
-from carez_desktop.errors import CancelledError, GeometryError, UnreadableFileError
+from carez_desktop.domain.volume import VolumeKind
+from carez_desktop.errors import GeometryError, UnreadableFileError
 from carez_desktop.imaging.nifti_header import read_nifti_header
 from carez_desktop.imaging.sitk_bridge import geometry_of
 from carez_desktop.imaging.volume_files import (
@@ -24,42 +23,16 @@ from carez_desktop.imaging.volume_files import (
     read_file_slices,
     read_volume_file,
 )
-from carez_desktop.progress import CancellationFlag
 from tests.builders.dicom_series import rotation
-
-FLIP = np.diag([-1.0, -1.0, 1.0, 1.0])
-SHAPE = (5, 4, 3)
-"""(column, row, slice), as NIfTI counts."""
-
-
-def oblique(*, left_handed: bool = False) -> npt.NDArray[np.float64]:
-    """An RAS affine, oblique and anisotropic."""
-    affine = np.eye(4)
-    affine[:3, :3] = rotation(20, -35, 60) @ np.diag([0.6, 0.8, -2.5 if left_handed else 2.5])
-    affine[:3, 3] = (-11, 5, 42)
-    return affine
-
-
-def cells(dtype: Any = np.int16, shape: tuple[int, ...] = SHAPE) -> npt.NDArray[Any]:
-    return (np.arange(np.prod(shape)).reshape(shape) * 7 % 120).astype(dtype)
-
-
-def read(path: Path) -> Volume:
-    return read_volume_file(*describe_volume_file(path))
-
-
-def as_nibabel(path: Path) -> tuple[npt.NDArray[Any], npt.NDArray[np.float64]]:
-    """(slice, row, column) values and the index -> LPS affine as nibabel reads them."""
-    image = nib.load(path)
-    return np.asarray(image.dataobj).T, (FLIP @ image.affine)[:, [2, 1, 0, 3]]
-
-
-def agrees_with_nibabel(path: Path) -> Volume:
-    volume = read(path)
-    values, affine = as_nibabel(path)
-    assert np.array_equal(volume.array, values)
-    assert np.allclose(volume.geometry.affine, affine, atol=1e-5)
-    return volume
+from tests.builders.nifti_files import (
+    FLIP,
+    SHAPE,
+    agrees_with_nibabel,
+    as_nibabel,
+    cells,
+    oblique,
+    read,
+)
 
 
 @pytest.mark.parametrize("kind", [nib.Nifti1Image, nib.Nifti2Image])
@@ -76,36 +49,6 @@ def test_versions_orders_and_hands(
     volume = agrees_with_nibabel(tmp_path / name)
     assert volume.geometry.is_right_handed is not left_handed
     assert volume.array.dtype == np.int16
-
-
-@pytest.mark.parametrize("dtype", ["u1", "i1", "i2", "u2", "i4", "u4", "i8", "u8", "f4", "f8"])
-def test_types_keep_their_values(tmp_path: Path, dtype: str) -> None:
-    nib.Nifti1Image(cells(dtype), oblique(), dtype=dtype).to_filename(tmp_path / "v.nii")
-    volume = agrees_with_nibabel(tmp_path / "v.nii")
-    assert volume.array.dtype == (np.float32 if dtype[0] == "f" else np.int16)
-
-
-@pytest.mark.parametrize(
-    ("dtype", "largest", "expected"),
-    [
-        ("u2", 32767, "int16"),
-        ("u2", 32768, "int32"),
-        ("i4", -32769, "int32"),
-        ("u4", 2**31 - 1, "int32"),
-        ("u4", 2**31, "float32"),
-        ("i8", -(2**40), "float32"),
-    ],
-)
-def test_the_narrowest_type_that_holds_the_values(
-    tmp_path: Path, dtype: str, largest: int, expected: str
-) -> None:
-    voxels = cells(dtype)
-    voxels[2, 1, 1] = largest
-    path = tmp_path / "v.nii.gz"
-    nib.Nifti1Image(voxels, oblique(), dtype=dtype).to_filename(path)
-    volume = read(path)
-    assert volume.array.dtype.name == expected
-    assert np.array_equal(volume.array, voxels.T.astype(expected))
 
 
 @pytest.mark.parametrize(
@@ -132,17 +75,6 @@ def test_slope_and_intercept_as_nibabel_applies_them(
     values, _ = as_nibabel(path)
     assert np.allclose(volume.array, values, rtol=1e-6)
     assert volume.array.dtype.name == dtype
-
-
-def test_slope_is_applied_in_float64(tmp_path: Path) -> None:
-    path = tmp_path / "v.nii"
-    voxels = cells(np.int32) + 20_000_001  # not a float32
-    nib.Nifti1Image(voxels, oblique()).to_filename(path)
-    content = bytearray(path.read_bytes())
-    struct.pack_into("<ff", content, 112, 0.5, -10_000_000.0)
-    path.write_bytes(content)
-    exact = voxels.T.astype(np.float64) * 0.5 - 10_000_000
-    assert np.array_equal(read(path).array, exact.astype(np.float32))
 
 
 def test_slope_without_an_intercept_is_refused(tmp_path: Path) -> None:
@@ -353,94 +285,6 @@ def test_headers_that_lie_are_refused_without_taking_memory(
         assert tracemalloc.get_traced_memory()[1] < 8 << 20
     finally:
         tracemalloc.stop()
-
-
-def test_cut_and_damaged_files_say_so(tmp_path: Path) -> None:
-    voxels = np.random.default_rng(1).integers(0, 1000, (64, 64, 40)).astype(np.int16)
-    path = tmp_path / "v.nii.gz"
-    nib.Nifti1Image(voxels, oblique()).to_filename(path)
-    whole = path.read_bytes()
-    for spoilt in (
-        whole[: len(whole) // 2],
-        whole[:-6],
-        whole[:30_000] + b"\xff" * 50 + whole[30_050:],
-    ):
-        path.write_bytes(spoilt)
-        with pytest.raises(UnreadableFileError, match=r"damaged|cut off"):
-            read(path)
-    wrong = bytearray(whole)
-    wrong[-7] ^= 0x55  # the checksum alone
-    path.write_bytes(wrong)
-    with pytest.raises(UnreadableFileError, match="damaged"):
-        read(path)
-    for text in (b"", b"\x1f\x8b", b"text" * 300):
-        path.write_bytes(text)
-        with pytest.raises(UnreadableFileError):
-            describe_volume_file(path)
-
-
-def test_a_file_of_several_gzip_members(tmp_path: Path) -> None:
-    path = tmp_path / "v.nii"
-    nib.Nifti1Image(cells(), oblique()).to_filename(path)
-    content = path.read_bytes()
-    packed = tmp_path / "p.nii.gz"
-    packed.write_bytes(gzip.compress(content[:400]) + gzip.compress(content[400:]) + bytes(100))
-    assert np.array_equal(read(packed).array, cells().T)
-
-
-@pytest.mark.parametrize("dtype", ["i2", "u2", "f4", "f8", "i4"])
-def test_memory_is_that_of_the_volume(tmp_path: Path, dtype: str) -> None:
-    voxels = np.zeros((256, 256, 160), dtype)
-    voxels[:, 1] = 40_000 if dtype in ("u2", "i4") else 17
-    path = tmp_path / "v.nii.gz"
-    path.write_bytes(gzip.compress(nib.Nifti1Image(voxels, oblique(), dtype=dtype).to_bytes(), 1))
-    (record,) = describe_volume_file(path)
-    del voxels
-    tracemalloc.start()
-    try:
-        volume = read_volume_file(record)
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-    assert peak <= 1.25 * volume.array.nbytes
-
-
-@pytest.mark.parametrize("name", ["v.nii", "v.nii.gz"])
-def test_the_middle_slice_comes_before_the_rest(tmp_path: Path, name: str) -> None:
-    voxels = cells(shape=(256, 256, 81))
-    nib.Nifti1Image(voxels, oblique()).to_filename(tmp_path / name)
-    (record,) = describe_volume_file(tmp_path / name)
-    heard: list[Any] = []
-
-    class Told:
-        def report(self, fraction: float, message: str = "") -> None:
-            heard.append(fraction)
-
-    def partial(shown: tuple[int, npt.NDArray[Any]]) -> None:
-        heard.append((shown[0], shown[1].copy()))
-
-    read_volume_file(record, progress=Told(), partial=partial)
-    (place,) = [place for place, item in enumerate(heard) if isinstance(item, tuple)]
-    index, pixels = heard[place]
-    assert index == 40
-    assert np.array_equal(pixels, voxels[..., 40].T)
-    assert heard[-1] == 1.0
-    assert all(fraction < (0.01 if name == "v.nii" else 0.6) for fraction in heard[:place])
-
-
-def test_cancel_stops_between_two_blocks(tmp_path: Path) -> None:
-    path = tmp_path / "v.nii"
-    nib.Nifti1Image(np.zeros((256, 256, 64), np.int16), oblique()).to_filename(path)
-    (record,) = describe_volume_file(path)
-    flag = CancellationFlag()
-
-    class Stop:
-        def report(self, fraction: float, message: str = "") -> None:
-            if fraction > 0:
-                flag.cancel()
-
-    with pytest.raises(CancelledError):
-        read_volume_file(record, progress=Stop(), cancel=flag)
 
 
 def test_every_real_file_equals_nibabel(studies: Path) -> None:

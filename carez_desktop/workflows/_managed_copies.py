@@ -49,7 +49,7 @@ def copy_files(
         CancelledError: Between two megabytes.
     """
     wanted = _wanted(managed.root, scan)
-    needed = sum(_size(source) for source in wanted)
+    needed = sum(_size(source) for source, target in wanted.items() if not target.exists())
     if wanted and needed > (room := managed.room_bytes()):
         raise StorageError(
             f"The copy needs {needed >> 20} MiB, and there is room for {max(room, 0) >> 20} MiB",
@@ -59,7 +59,7 @@ def copy_files(
     copies = _Copies()
     for source, target in wanted.items():
         cancel.raise_if_cancelled()
-        progress.report(copies.size / max(needed, 1), f"Copying {Path(source).name}")
+        progress.report(min(1.0, copies.size / max(needed, 1)), f"Copying {Path(source).name}")
         _copy(managed, source, target, copies, cancel)
     for folder in sorted({target.parent for target in copies.placed.values()}):
         _synchronise(folder, cancel)
@@ -93,6 +93,10 @@ def _copy(
     copies: _Copies,
     cancel: CancellationToken,
 ) -> None:
+    if _is_there(source, target):
+        managed.claim(target)
+        copies.placed[source] = target
+        return
     part = managed.new_part()
     try:
         stream = open(source, "rb")  # noqa: PTH123, SIM115 - its errors are told from the copy's
@@ -119,6 +123,16 @@ def _copy(
             hint="The disk of the home folder, or its memory, is damaged: check it",
         )
     copies.placed[source] = _place(managed, part, target, written)
+
+
+def _is_there(source: str, target: Path) -> bool:
+    """Whether a copy was made before and has the bytes of its source still."""
+    try:
+        if os.stat(source).st_size != target.stat().st_size:  # noqa: PTH116 - text
+            return False
+        return _file_digest(Path(source)) == _file_digest(target)
+    except OSError:
+        return False  # copying it says why
 
 
 def _place(managed: ManagedImport, part: Path, target: Path, digest: str) -> Path:

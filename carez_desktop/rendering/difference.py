@@ -104,6 +104,8 @@ def difference_refusal(base: Layer, second: Layer) -> str:
     for layer in (base, second):
         if layer.volume.is_colour:
             return f"{layer.title} holds colours, which have no difference in modality values"
+        if layer.is_label_map:
+            return f"{layer.title} holds names of structures, which have no difference"
     if base.volume.units != second.volume.units:
         return (
             f"{base.title} is in {base.volume.units} and {second.title} in "

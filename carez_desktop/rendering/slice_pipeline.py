@@ -106,23 +106,34 @@ class SliceSampler:
             (height, width, 3) uint8 for colours, black outside.
         """
         matrix = sampling_matrix(self.geometry, pixel_grid)
-        smoothed = smoothed and interpolated
         axis = grid_axis_of(matrix, width, height)
-        if axis is None:
+        # Infinite voxels meet others on the way; what comes of it is NaN, which is nothing.
+        with np.errstate(invalid="ignore", over="ignore"):
+            if axis is not None:
+                plan = plan_flat(
+                    matrix, axis, self._voxels.shape[axis], slab,
+                    interpolated=interpolated, smoothed=smoothed and interpolated,
+                )  # fmt: skip
+                return self._along_grid(matrix, width, height, plan, slab, interpolated)
             if slab.is_thick:
                 return self._oblique_slab(matrix, width, height, interpolated, slab)
             return self._oblique(matrix, width, height, interpolated, smoothed)
-        plan = plan_flat(
-            matrix, axis, self._voxels.shape[axis], slab,
-            interpolated=interpolated, smoothed=smoothed,
-        )  # fmt: skip
+
+    def _along_grid(
+        self,
+        matrix: FloatArray,
+        width: int,
+        height: int,
+        plan: FlatPlan,
+        slab: Slab,
+        interpolated: bool,
+    ) -> npt.NDArray[Any]:
         if plan.pool == (1, 1) and not slab.is_thick:
             return self._reslicer.sample(matrix, width, height, interpolated=interpolated)
         if not plan.slices:
             return self._nothing(width, height)
-        return self._flat_of(plan).sample(
-            _flat_matrix(matrix, plan), width, height, interpolated=interpolated
-        )
+        flat = _flat_matrix(matrix, plan)
+        return self._flat_of(plan).sample(flat, width, height, interpolated=interpolated)
 
     def _nothing(self, width: int, height: int) -> npt.NDArray[Any]:
         shape = (height, width, *self._voxels.shape[3:])
@@ -138,7 +149,7 @@ class SliceSampler:
         self, matrix: FloatArray, width: int, height: int, interpolated: bool, smoothed: bool
     ) -> npt.NDArray[Any]:
         across, down = (pooling(float(np.linalg.norm(matrix[:3, k]))) for k in (0, 1))
-        if not smoothed or (across, down) == (1, 1):
+        if not (smoothed and interpolated) or (across, down) == (1, 1):
             return self._reslicer.sample(matrix, width, height, interpolated=interpolated)
         finer = matrix @ _pixel_steps(1.0 / across, 1.0 / down)
         values = self._reslicer.sample(finer, width * across, height * down, interpolated=True)
@@ -155,11 +166,14 @@ class SliceSampler:
             joined = self._joined(matrix, width, height, interpolated, slab)
             return as_type(joined, np.uint8) if joined.ndim == 3 else self._typed(joined)
         wider = 1.0 / size
-        columns, rows = (int(np.ceil(length / wider)) + 1 for length in (width, height))
+        # One more all around, so that the edges of the picture are interpolated too.
+        columns, rows = (int(np.ceil(length / wider)) + 2 for length in (width, height))
         coarse = matrix @ _pixel_steps(wider, wider)
+        coarse[:3, 3] -= coarse[:3, 0] + coarse[:3, 1]
         joined = self._joined(coarse, columns, rows, interpolated=True, slab=slab)
         picture = VoxelReslicer(np.ascontiguousarray(joined)[None])
         finer = _pixel_steps(size, size)
+        finer[:2, 3] += 1.0
         finer[2] = 0.0
         values = picture.sample(finer, width, height, interpolated=True)
         return as_type(values, np.uint8) if values.ndim == 3 else self._typed(values)

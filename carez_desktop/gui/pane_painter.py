@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from PySide6.QtCore import QPointF, QRectF, Qt
@@ -9,10 +10,13 @@ from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen
 
 from carez_desktop.gui.theme import Theme
 from carez_desktop.rendering.annotations import SYNTHETIC_BADGE, PaneAnnotations, PlaneLine
+from carez_desktop.workspace.plane_basis import Plane
 
 _SMALL_PANE = 340
 _CORNER = 16
 _GAP_AT_CURSOR = 10.0
+_STRAIGHT = 0.01
+_HANDLE = 4.5
 _EDGE_OFFSETS = ((-1, 0), (1, 0), (0, -1), (0, 1), (-1, -1), (1, 1), (-1, 1), (1, -1))
 
 
@@ -129,20 +133,44 @@ class PanePainter:
 
     def _paint_line(self, line: PlaneLine, cursor: tuple[float, float]) -> None:
         """Draw a plane's line with a gap around the crosshair, so that what it marks is seen."""
-        colour = self._theme.colour(line.plane.value)
+        self._painter.setPen(QPen(self._ink(line.plane), 1.0))
+        start, stop = QPointF(*line.start), QPointF(*line.stop)
+        middle = QPointF(*cursor)
+        is_tilted = abs(start.x() - stop.x()) > _STRAIGHT and abs(start.y() - stop.y()) > _STRAIGHT
+        if not is_tilted:
+            # On the pixels, so that the line is sharp.
+            shift = QPointF(round(middle.x()) + 0.5, round(middle.y()) + 0.5) - middle
+            start, stop, middle = start + shift, stop + shift, middle + shift
+        self._painter.setRenderHint(QPainter.RenderHint.Antialiasing, is_tilted)
+        for end in (start, stop):
+            way = end - middle
+            length = math.hypot(way.x(), way.y())
+            if length > _GAP_AT_CURSOR:
+                self._painter.drawLine(middle + way * (_GAP_AT_CURSOR / length), end)
+        self._painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+
+    def _ink(self, plane: Plane) -> QColor:
+        colour = self._theme.colour(plane.value)
         colour.setAlphaF(0.75)
-        self._painter.setPen(QPen(colour, 1.0))
-        (x1, y1), (x2, y2) = line.start, line.stop
-        cx, cy = cursor
-        if x1 == x2:
-            x = round(x1) + 0.5
-            pieces = ((x, y1, x, cy - _GAP_AT_CURSOR), (x, cy + _GAP_AT_CURSOR, x, y2))
-        else:
-            y = round(y1) + 0.5
-            pieces = ((x1, y, cx - _GAP_AT_CURSOR, y), (cx + _GAP_AT_CURSOR, y, x2, y))
-        for ax, ay, bx, by in pieces:
-            if bx > ax or by > ay:
-                self._painter.drawLine(QPointF(ax, ay), QPointF(bx, by))
+        return colour
+
+    def paint_handles(self, plane: Plane, places: Sequence[QPointF]) -> None:
+        """Draw where the line of a plane is taken hold of to turn it."""
+        self._painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
+        self._painter.setPen(QPen(self._theme.colour("overlay_edge"), 1.0))
+        self._painter.setBrush(self._theme.colour(plane.value))
+        for place in places:
+            self._painter.drawEllipse(place, _HANDLE, _HANDLE)
+        self._painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+
+    def paint_empty(self, message: str, *, focused: bool) -> None:
+        """Say why there is no picture."""
+        self._painter.setPen(self._theme.colour("muted"))
+        flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
+        room = QRectF(16, 16, self._width - 32.0, self._height - 32.0)
+        self._painter.drawText(room, flags, message)
+        if focused:
+            self._paint_active()
 
     def _paint_badge(self, words: str) -> float:
         """Draw the badge at the upper right and return the width it takes."""
@@ -171,12 +199,15 @@ class PanePainter:
         return width
 
     def _paint_frame(self, note: PaneAnnotations, focused: bool) -> None:
-        self._painter.setBrush(Qt.BrushStyle.NoBrush)
         if focused:
-            self._painter.setPen(QPen(self._theme.colour("accent"), 1.0))
-            self._painter.drawRect(QRectF(0.5, 0.5, self._width - 1.0, self._height - 1.0))
+            self._paint_active()
         if note.letters is None:
             return
         self._painter.setPen(QPen(QColor(self._theme.colours[note.plane.value]), 2.0))
         self._painter.drawLine(QPointF(0, 1), QPointF(_CORNER, 1))
         self._painter.drawLine(QPointF(1, 0), QPointF(1, _CORNER))
+
+    def _paint_active(self) -> None:
+        self._painter.setBrush(Qt.BrushStyle.NoBrush)
+        self._painter.setPen(QPen(self._theme.colour("accent"), 1.0))
+        self._painter.drawRect(QRectF(0.5, 0.5, self._width - 1.0, self._height - 1.0))

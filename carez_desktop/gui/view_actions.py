@@ -1,4 +1,4 @@
-"""What the keys of the View page do."""
+"""What the commands of the View page do to the active pane, or to all of them."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ from functools import partial
 
 from PySide6.QtCore import QObject, Qt, QTimer
 
-from carez_desktop.gui.slice_pane import SlicePane
 from carez_desktop.gui.view_layout import PaneGrid
-from carez_desktop.workspace.comparison import ViewSlot
 from carez_desktop.workspace.layer import Layer
 from carez_desktop.workspace.viewport import Viewport
 
@@ -27,45 +25,54 @@ def frame_milliseconds(layer: Layer) -> int:
 
 
 class ViewActions(QObject):
-    """Act on the pane that has the keyboard, or on all of them.
+    """Act on the active pane, or on all of them; nothing happens in an empty one.
 
     Attributes:
         cine: Runs while slices or frames play.
+        frames_per_second: Chosen by a person; 0 takes what the source says.
     """
 
     def __init__(self, grid: PaneGrid, parent: QObject) -> None:
         """Act on the panes of a grid."""
         super().__init__(parent)
         self._grid = grid
-        self._focused: SlicePane | None = None
-        for pane in grid.panes.values():
-            pane.focused.connect(partial(self.set_focused, pane))
+        self.frames_per_second = 0.0
         self.cine = QTimer(self)
         self.cine.setTimerType(Qt.TimerType.PreciseTimer)
         self.cine.timeout.connect(self._cine_step)
 
     def table(self) -> dict[str, Callable[[], object]]:
         """Return what each command does; they run only while a volume is open."""
-        table: dict[str, Callable[[], object]] = {
-            "slice_next": lambda: self._viewport().scroll(1),
-            "slice_previous": lambda: self._viewport().scroll(-1),
-            "slice_first": lambda: self._viewport().go_to_slice(0),
-            "slice_last": lambda: self._viewport().go_to_slice(1 << 30),
-            "invert": self._invert,
-            "flip_horizontal": lambda: self._flip(True, False),
-            "flip_vertical": lambda: self._flip(False, True),
-            "cine": self.toggle_cine,
-            "reset": self.reset,
-            "full_range": lambda: self._layer().show_full_range(),
-            "maximise": self._maximise,
+        on_viewport: dict[str, Callable[[Viewport], object]] = {
+            "slice_next": lambda viewport: viewport.scroll(1),
+            "slice_previous": lambda viewport: viewport.scroll(-1),
+            "slice_first": lambda viewport: viewport.go_to_slice(0),
+            "slice_last": lambda viewport: viewport.go_to_slice(1 << 30),
+            "flip_horizontal": lambda viewport: _flip(viewport, True, False),
+            "flip_vertical": lambda viewport: _flip(viewport, False, True),
+            "turn_right": lambda viewport: viewport.set_turns(viewport.turns + 1),
+            "turn_left": lambda viewport: viewport.set_turns(viewport.turns - 1),
+            "fit": lambda viewport: viewport.fit(),
+            "one_to_one": self._show_one_to_one,
         }
+        table: dict[str, Callable[[], object]] = {
+            name: partial(self._with_viewport, act) for name, act in on_viewport.items()
+        }
+        table["invert"] = partial(self._with_layer, _invert)
+        table["full_range"] = partial(self._with_layer, Layer.show_full_range)
+        table["interpolation"] = partial(self._with_layer, _toggle_interpolated)
+        table["cine"] = self.toggle_cine
+        table["reset"] = self.reset
+        table["maximise"] = self._maximise
         for number in "12345":
-            table[f"preset_{number}"] = partial(self._apply_preset, number)
+            apply = partial(_apply_preset, key=number)
+            table[f"preset_{number}"] = partial(self._with_layer, apply)
         return table
 
-    def set_focused(self, pane: SlicePane) -> None:
-        """Take the pane that has the keyboard."""
-        self._focused = pane
+    @property
+    def is_playing(self) -> bool:
+        """Whether slices or frames play."""
+        return self.cine.isActive()
 
     def stop(self) -> None:
         """Stop what plays."""
@@ -73,66 +80,83 @@ class ViewActions(QObject):
 
     def toggle_cine(self) -> None:
         """Play or stop."""
+        viewport, layer = self._viewport(), self._layer()
         if self.cine.isActive():
             self.cine.stop()
-        elif self._viewport().slice_count > 1:
-            self.cine.start(frame_milliseconds(self._layer()))
+        elif viewport is not None and layer is not None and viewport.slice_count > 1:
+            self.cine.start(self._milliseconds(layer))
+
+    def set_frame_rate(self, frames_per_second: float) -> None:
+        """Play at a rate, also what plays now; 0 takes what the source says."""
+        self.frames_per_second = max(0.0, frames_per_second)
+        layer = self._layer()
+        if self.cine.isActive() and layer is not None:
+            self.cine.setInterval(self._milliseconds(layer))
 
     def reset(self) -> None:
-        """Return to the first window, zoom and side."""
-        comparison = self._grid.comparison
-        if comparison is None:
-            return
+        """Return every pane to its first window, plane, zoom and side."""
         self.cine.stop()
-        for slot in comparison.slots:
-            slot.viewport.set_flips(False, False)
-            slot.viewport.fit()
-        for layer in (comparison.left, comparison.right):
-            if layer is not None:
-                layer.reset()
+        arrangement = self._grid.arrangement
+        for pane in arrangement.panes:
+            viewport = pane.viewport
+            if viewport is not None:
+                viewport.set_flips(False, False)
+                viewport.set_turns(0)
+                viewport.reset_plane()
+                viewport.fit()
+        for layer in arrangement.layers:
+            layer.reset()
 
-    def _pane(self) -> SlicePane:
-        pane = self._focused
-        if pane is None or pane.slot is None or not pane.isVisible():
-            pane = self._grid.main_pane()
-        return pane
+    def _milliseconds(self, layer: Layer) -> int:
+        if self.frames_per_second > 0.0:
+            return max(_FASTEST_MILLISECONDS, round(1000.0 / self.frames_per_second))
+        return frame_milliseconds(layer)
 
-    def _slot(self) -> ViewSlot:
-        slot = self._pane().slot
-        if slot is None:
-            comparison = self._grid.comparison
-            if comparison is None:
-                raise LookupError("no volume is open")
-            slot = comparison.slots[0]
-        return slot
+    def _viewport(self) -> Viewport | None:
+        return self._grid.arrangement.active_pane.viewport
 
-    def _viewport(self) -> Viewport:
-        return self._slot().viewport
+    def _layer(self) -> Layer | None:
+        base = self._grid.arrangement.active_pane.base
+        return base.layer if base is not None else None
 
-    def _layer(self) -> Layer:
-        return self._slot().layer
+    def _with_viewport(self, act: Callable[[Viewport], object]) -> None:
+        viewport = self._viewport()
+        if viewport is not None:
+            act(viewport)
+
+    def _with_layer(self, act: Callable[[Layer], object]) -> None:
+        layer = self._layer()
+        if layer is not None:
+            act(layer)
+
+    def _show_one_to_one(self, viewport: Viewport) -> None:
+        viewport.show_one_to_one(self._grid.devicePixelRatioF())
 
     def _maximise(self) -> None:
-        self._pane().maximise_requested.emit()
-
-    def _apply_preset(self, key: str) -> None:
-        self._layer().apply_preset(key)
-
-    def _invert(self) -> None:
-        layer = self._layer()
-        layer.inverted = not layer.inverted
-
-    def _flip(self, horizontal: bool, vertical: bool) -> None:
-        viewport = self._viewport()
-        across, down = viewport.flips
-        viewport.set_flips(across ^ horizontal, down ^ vertical)
+        self._grid.toggle_maximised(self._grid.arrangement.active)
 
     def _cine_step(self) -> None:
-        if self._grid.comparison is None:
-            self.cine.stop()
-            return
         viewport = self._viewport()
-        if viewport.slice_number == viewport.slice_count:
+        if viewport is None:
+            self.cine.stop()
+        elif viewport.slice_number == viewport.slice_count:
             viewport.go_to_slice(0)
         else:
             viewport.scroll(1)
+
+
+def _apply_preset(layer: Layer, key: str) -> None:
+    layer.apply_preset(key)
+
+
+def _invert(layer: Layer) -> None:
+    layer.inverted = not layer.inverted
+
+
+def _toggle_interpolated(layer: Layer) -> None:
+    layer.interpolated = not layer.interpolated
+
+
+def _flip(viewport: Viewport, horizontal: bool, vertical: bool) -> None:
+    across, down = viewport.flips
+    viewport.set_flips(across ^ horizontal, down ^ vertical)

@@ -1,8 +1,9 @@
-"""How panes are arranged: three planes of a volume, two volumes side by side, or one plane."""
+"""The panes of an arrangement on the screen: as its layout says, or one of them alone."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QGridLayout, QWidget
@@ -10,185 +11,204 @@ from PySide6.QtWidgets import QGridLayout, QWidget
 from carez_desktop.gui.plane_note import PlaneNote
 from carez_desktop.gui.slice_pane import SlicePane
 from carez_desktop.gui.theme import Theme
-from carez_desktop.rendering.slice_pipeline import SliceSampler, StackSampler, sampler_of
-from carez_desktop.workspace.comparison import Comparison
-from carez_desktop.workspace.plane_basis import Plane
+from carez_desktop.workspace.arrangement import Arrangement
+from carez_desktop.workspace.layouts import LARGEST_GRID, Cell
+from carez_desktop.workspace.pane import Pane
 
-Place = tuple[int, int, int, int]
-_COLUMNS = 4
-_ROWS = 6
-_NOTE_PLACE: Place = (0, 3, _ROWS, 1)
-
-
-def places(*, compared: bool, only: Plane | None) -> dict[tuple[str, Plane], Place]:
-    """Return (row, column, row span, column span) of each pane shown, on a 6 x 4 grid.
-
-    Args:
-        compared: Whether a second volume is beside the first.
-        only: One plane alone (of both volumes), or None for all.
-    """
-    if only is not None:
-        if not compared:
-            return {("left", only): (0, 0, _ROWS, _COLUMNS)}
-        return {("left", only): (0, 0, _ROWS, 2), ("right", only): (0, 2, _ROWS, 2)}
-    if not compared:
-        return {
-            ("left", Plane.AXIAL): (0, 0, _ROWS, 2),
-            ("left", Plane.SAGITTAL): (0, 2, 3, 2),
-            ("left", Plane.CORONAL): (3, 2, 3, 2),
-        }
-    found: dict[tuple[str, Plane], Place] = {}
-    for role, column in (("left", 0), ("right", 2)):
-        found[(role, Plane.AXIAL)] = (0, column, 4, 2)
-        found[(role, Plane.SAGITTAL)] = (4, column, 2, 1)
-        found[(role, Plane.CORONAL)] = (4, column + 1, 2, 1)
-    return found
-
-
-def acquired_places(comparison: Comparison, *, with_note: bool) -> dict[tuple[str, Plane], Place]:
-    """Return the places of panes that show nothing but the acquired plane.
-
-    Args:
-        comparison: Has one slot for each volume.
-        with_note: Leave a column for a `PlaneNote`.
-    """
-    slots = comparison.slots
-    width = (_COLUMNS - 1 if with_note else _COLUMNS) // len(slots)
-    return {
-        (slot.role, slot.viewport.plane): (0, number * width, _ROWS, width)
-        for number, slot in enumerate(slots)
-    }
+_TRACKS = LARGEST_GRID + 1
 
 
 class PaneGrid(QWidget):
-    """The panes of the View page.
+    """The panes of an arrangement.
 
     Signals:
+        active_changed(Pane): Keys act on another pane.
         resample_requested: The person wants irregular slices on a regular grid.
+        series_dropped(int, str): A series was dropped on the pane of an index.
+        region_drawn(Pane, tuple): A box was drawn with Ctrl: (left, top, right, bottom) logical
+            pixels.
+        line_drawn(Pane, object, object): A line was drawn with Alt: its ends in LPS mm of the
+            pane's space.
+        tab_pressed: Tab in a pane.
 
     Attributes:
-        panes: By role and plane; made once and shown where the layout wants them.
-        only: The plane shown alone, or None.
         note: Why an irregular stack has no other planes, with the button that resamples it.
     """
 
+    active_changed = Signal(object)
     resample_requested = Signal()
+    series_dropped = Signal(int, str)
+    region_drawn = Signal(object, tuple)
+    line_drawn = Signal(object, object, object)
+    tab_pressed = Signal()
 
-    def __init__(self, theme: Theme) -> None:
-        """Make the six panes, hidden."""
+    def __init__(self, theme: Theme, arrangement: Arrangement) -> None:
+        """Show an arrangement from now on."""
         super().__init__()
         self.setObjectName("canvas")
-        self.only: Plane | None = None
-        self._comparison: Comparison | None = None
-        self._is_flat = False
+        self.arrangement = arrangement
+        self._theme = theme
+        self._looks = {"shows_crosshair": True, "shows_overlays": True}
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setSpacing(2)
-        for row in range(_ROWS):
-            self._grid.setRowStretch(row, 1)
-        for column in range(_COLUMNS):
-            self._grid.setColumnStretch(column, 1)
-        self.panes: dict[tuple[str, Plane], SlicePane] = {}
-        for role in ("left", "right"):
-            for plane in Plane:
-                pane = SlicePane(theme, self)
-                pane.hide()
-                pane.maximise_requested.connect(lambda plane=plane: self.toggle_only(plane))
-                self.panes[(role, plane)] = pane
+        self._widgets: list[SlicePane] = []
+        self._active: Pane | None = None
         self.note = PlaneNote(
             theme, action=("Resample to a regular grid", self.resample_requested.emit)
         )
         self.note.setParent(self)
         self.note.hide()
+        arrangement.changed.connect(self.refresh)
+        arrangement.active_changed.connect(self._show_active)
+        self.refresh()
+
+    # -- panes ---------------------------------------------------------------------------------
 
     @property
-    def comparison(self) -> Comparison | None:
-        """What is shown."""
-        return self._comparison
+    def widgets(self) -> tuple[SlicePane, ...]:
+        """The pane of each cell of the layout, in its order; hidden where one is maximised."""
+        return tuple(self._widgets)
 
-    @property
-    def has_planes(self) -> bool:
-        """Whether there are three planes to choose from."""
-        return self._comparison is not None and not self._comparison.plane_refusal
+    def widget_of(self, pane: Pane) -> SlicePane:
+        """Return the widget of a pane of the layout.
 
-    def show_comparison(self, comparison: Comparison, *, is_flat: bool | None = None) -> None:
-        """Show one volume, or two beside each other.
-
-        Args:
-            comparison: What to show.
-            is_flat: Arrange for one plane only; None where the comparison itself says so. A first
-                slice is laid out as the whole will be.
+        Raises:
+            KeyError: It has no cell.
         """
-        self.release()
-        self._comparison = comparison
-        self._is_flat = bool(comparison.plane_refusal) if is_flat is None else is_flat
-        samplers: dict[int, SliceSampler | StackSampler] = {}
-        for slot in comparison.slots:
-            if id(slot.layer) not in samplers:
-                samplers[id(slot.layer)] = sampler_of(slot.layer)
-            pane = self.panes[(slot.role, slot.viewport.plane)]
-            pane.show_slot(slot, samplers[id(slot.layer)])
-        if comparison.left.stack is not None:
-            self.note.say(
-                f"No other planes: {comparison.plane_refusal}. "
-                "The slices are shown as they were acquired, at their true positions."
-            )
-        self._arrange()
+        for widget in self._widgets:
+            if widget.pane is pane:
+                return widget
+        raise KeyError(pane.index)
 
-    def release(self, message: str = "") -> None:
-        """Let go of the volumes; the panes say why they are empty."""
-        for pane in self.panes.values():
-            pane.release(message)
-        if self._comparison is not None:
-            self._comparison.close()
-        self._comparison = None
-
-    def main_pane(self, role: str = "left") -> SlicePane:
-        """Return the pane that keys act on while none has the keyboard."""
-        comparison = self._comparison
-        if comparison is not None and comparison.plane_refusal:
-            slot = next(slot for slot in comparison.slots if slot.role == role)
-            return self.panes[(role, slot.viewport.plane)]
-        return self.panes[(role, self.only or Plane.AXIAL)]
-
-    def toggle_only(self, plane: Plane) -> None:
-        """Show one plane alone, or all again."""
-        if self.has_planes:
-            self.show_only(None if self.only is plane else plane)
-
-    def show_only(self, plane: Plane | None) -> None:
-        """Show one plane alone, or all with None."""
-        self.only = plane
-        self._arrange()
+    def active_widget(self) -> SlicePane:
+        """Return the pane that keys act on."""
+        return self._widgets[self.arrangement.active]
 
     def set_crosshair(self, shown: bool) -> None:
         """Show or hide the lines of the other planes."""
-        self._each(lambda pane: setattr(pane, "shows_crosshair", shown))
+        self._set_look("shows_crosshair", shown)
 
     def set_overlays(self, shown: bool) -> None:
         """Show or hide the graphics of the source."""
-        self._each(lambda pane: setattr(pane, "shows_overlays", shown))
+        self._set_look("shows_overlays", shown)
 
-    def _each(self, change: Callable[[SlicePane], None]) -> None:
-        for pane in self.panes.values():
-            change(pane)
-            pane.update()
+    def say(self, message: str) -> None:
+        """Tell in every empty pane why it is empty."""
+        for widget in self._widgets:
+            widget.say(message)
 
-    def _arrange(self) -> None:
-        if self._comparison is None:
-            return
-        compared = self._comparison.right is not None
-        with_note = self._comparison.left.stack is not None and not compared
-        if self._is_flat:
-            wanted = acquired_places(self._comparison, with_note=with_note)
-        else:
-            wanted = places(compared=compared, only=self.only)
-        for key, pane in self.panes.items():
-            self._grid.removeWidget(pane)
-            if key in wanted:
-                self._grid.addWidget(pane, *wanted[key])
-            pane.setVisible(key in wanted)
+    def toggle_maximised(self, index: int) -> None:
+        """Show a pane alone, or all again."""
+        whole = self.arrangement.maximised is not None or len(self._widgets) == 1
+        self.arrangement.maximise(None if whole else index)
+
+    def release(self) -> None:
+        """Let go of the arrangement."""
+        self.arrangement.changed.disconnect(self.refresh)
+        self.arrangement.active_changed.disconnect(self._show_active)
+        for widget in self._widgets:
+            widget.bind(None)
+
+    # -- following the arrangement -------------------------------------------------------------
+
+    def refresh(self) -> None:
+        """Lay the panes out as the arrangement says now."""
+        panes = self.arrangement.panes
+        self._bind(panes)
+        layout, alone = self.arrangement.layout, self.arrangement.maximised
+        note = self._note_text()
+        for track in range(_TRACKS):
+            self._grid.setRowStretch(track, 0)
+            self._grid.setColumnStretch(track, 0)
+        rows, columns = (layout.rows, layout.columns) if alone is None else (1, 1)
+        for number, widget in enumerate(self._widgets):
+            cell = layout.cells[number] if alone is None else Cell(0, 0)
+            self._grid.removeWidget(widget)
+            is_shown = alone is None or number == alone
+            if is_shown:
+                self._grid.addWidget(widget, cell.row, cell.column, cell.row_span, cell.column_span)
+            widget.setVisible(is_shown)
+        self._show_note(note, columns)
+        for row in range(rows):
+            self._grid.setRowStretch(row, 1)
+        for column in range(columns):
+            self._grid.setColumnStretch(column, 3 if note else 1)
+        if note:
+            self._grid.setColumnStretch(columns, 1)
+        self._show_active()
+
+    def _bind(self, panes: tuple[Pane, ...]) -> None:
+        known = {id(widget.pane): widget for widget in self._widgets}
+        free = [w for w in self._widgets if not any(w.pane is pane for pane in panes)]
+        kept: list[SlicePane] = []
+        for pane in panes:
+            widget = known.get(id(pane))
+            if widget is None:
+                widget = free.pop(0) if free else self._new_widget()
+                widget.bind(pane)
+            kept.append(widget)
+        for widget in free:
+            widget.bind(None)
+            widget.hide()
+            self._grid.removeWidget(widget)
+            widget.deleteLater()
+        self._widgets = kept
+
+    def _new_widget(self) -> SlicePane:
+        widget = SlicePane(self._theme, self.arrangement, self)
+        for name, value in self._looks.items():
+            setattr(widget, name, value)
+        widget.maximise_requested.connect(partial(self._with_index, widget, self.toggle_maximised))
+        widget.focused.connect(partial(self._with_index, widget, self.arrangement.activate))
+        widget.tab_pressed.connect(self.tab_pressed)
+        widget.series_dropped.connect(partial(self._tell_dropped, widget))
+        widget.region_drawn.connect(partial(self._tell_region, widget))
+        widget.line_drawn.connect(partial(self._tell_line, widget))
+        return widget
+
+    def _with_index(self, widget: SlicePane, act: Callable[[int], object]) -> None:
+        if widget in self._widgets:
+            act(self._widgets.index(widget))
+
+    def _tell_dropped(self, widget: SlicePane, volume_id: str) -> None:
+        self._with_index(widget, lambda index: self.series_dropped.emit(index, volume_id))
+
+    def _tell_region(self, widget: SlicePane, box: tuple[float, ...]) -> None:
+        self.region_drawn.emit(widget.pane, box)
+
+    def _tell_line(self, widget: SlicePane, start: object, stop: object) -> None:
+        self.line_drawn.emit(widget.pane, start, stop)
+
+    def _show_active(self) -> None:
+        several = len(self._widgets) > 1
+        for number, widget in enumerate(self._widgets):
+            widget.set_active(several and number == self.arrangement.active)
+        pane = self.arrangement.active_pane
+        if pane is not self._active:
+            self._active = pane
+            self.active_changed.emit(pane)
+
+    def _set_look(self, name: str, value: bool) -> None:
+        self._looks[name] = value
+        for widget in self._widgets:
+            setattr(widget, name, value)
+            widget.update()
+
+    def _note_text(self) -> str:
+        """Why a stack that is shown alone has no other planes; "" where nothing is to be said."""
+        panes = self.arrangement.panes
+        base = panes[0].base if len(panes) == 1 else None
+        if base is None or base.layer.stack is None:
+            return ""
+        return (
+            f"No other planes: {base.layer.plane_refusal}. "
+            "The slices are shown as they were acquired, at their true positions."
+        )
+
+    def _show_note(self, text: str, column: int) -> None:
         self._grid.removeWidget(self.note)
-        if with_note:
-            self._grid.addWidget(self.note, *_NOTE_PLACE)
-        self.note.setVisible(with_note)
+        if text:
+            self.note.say(text)
+            self._grid.addWidget(self.note, 0, column)
+        self.note.setVisible(bool(text))

@@ -66,8 +66,16 @@ class LoadedLayers:
     same_space: bool = False
 
 
-def load_layers(context: WorkflowContext, request: ViewRequest, call: JobCall) -> LoadedLayers:
+def load_layers(
+    context: WorkflowContext, request: ViewRequest, call: JobCall, *, with_source: bool = True
+) -> LoadedLayers:
     """Load one volume or two; partial receives a `FirstSlice` once there is one.
+
+    Args:
+        context: Of the program.
+        request: What to load.
+        call: The job's.
+        with_source: Load the source of a bundle's case beside it, where this site has it.
 
     Raises:
         CarezError: As `load_volume`.
@@ -76,7 +84,7 @@ def load_layers(context: WorkflowContext, request: ViewRequest, call: JobCall) -
     from carez_desktop.workflows.find_case_source import find_case_source
 
     stand_in = describe_library(context).stand_in
-    source = find_case_source(context, volume_id=request.first)
+    source = find_case_source(context, volume_id=request.first) if with_source else ""
     other = request.second or source
     share = PartProgress(call.progress, 0.0, 0.5 if other else 1.0)
     partial = _nothing if other else call.partial

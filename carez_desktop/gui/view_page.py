@@ -1,15 +1,15 @@
-"""The View page: panes of one volume or of two side by side, with every binding."""
+"""The View page: the panes of one arrangement, its panel, and what is read into it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 
-from PySide6.QtGui import QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QPushButton, QStackedWidget
 
 from carez_desktop.domain.volume import Volume
 from carez_desktop.errors import CarezError
 from carez_desktop.gui.job_bridge import JobCall
+from carez_desktop.gui.layout_menu import LayoutButton
 from carez_desktop.gui.page_parts import EmptyState, Page
 from carez_desktop.gui.plane_note import PlaneNote
 from carez_desktop.gui.session import Session
@@ -18,16 +18,23 @@ from carez_desktop.gui.view_layout import PaneGrid
 from carez_desktop.gui.view_loading import FirstSlice, LoadedLayers, ViewRequest, load_layers
 from carez_desktop.gui.view_panel import ViewPanel
 from carez_desktop.jobs.job_runner import Job, JobStatus, time_left_text
-from carez_desktop.workspace.commands import COMMANDS
-from carez_desktop.workspace.comparison import Comparison, order_for_comparison
+from carez_desktop.workspace.arrangement import Arrangement, PaneContent, same_source
+from carez_desktop.workspace.first_hanging import first_hanging, real_first
 from carez_desktop.workspace.layer import Layer
-from carez_desktop.workspace.plane_basis import Plane
+from carez_desktop.workspace.layouts import LAYOUTS, Layout, layout_of
+from carez_desktop.workspace.plane_basis import Plane, acquired_plane
 
-_LAYOUT_TIP = "Layout (double click or Return on a pane)"
+_EMPTY_PANE = "Drop a series here"
 
 
 class ViewPage(Page):
-    """Show volumes."""
+    """Show volumes.
+
+    Attributes:
+        arrangement: What is open and where; one for the life of the page.
+        grid: Its panes.
+        side: The panel on the right.
+    """
 
     def __init__(self, session: Session) -> None:
         """Build the page, empty."""
@@ -36,12 +43,17 @@ class ViewPage(Page):
         self._request = ViewRequest("")
         self._loading: Job | None = None
         self._is_broken_off = False
-        self.grid = PaneGrid(session.theme)
+        self.arrangement = Arrangement()
+        self.grid = PaneGrid(session.theme, self.arrangement)
         self.grid.resample_requested.connect(self.resample)
-        self.side = ViewPanel(session.theme)
+        self.grid.series_dropped.connect(self.open_in_pane)
+        self.grid.tab_pressed.connect(self.fold_panel)
+        self.side = ViewPanel(session)
         self.side.crosshair_toggled.connect(self.grid.set_crosshair)
         self.side.overlays_toggled.connect(self.grid.set_overlays)
-        self.side.compare_ended.connect(self._end_compare)
+        self.side.show_arrangement(self.arrangement)
+        self.side.follow(self.arrangement.active_pane)
+        self.grid.active_changed.connect(self.side.follow)
         self.panel.addWidget(self.side)
         self._stack = QStackedWidget()
         empty = EmptyState(
@@ -52,21 +64,15 @@ class ViewPage(Page):
         for widget in (empty, self.grid, self.notice):
             self._stack.addWidget(widget)
         self.body.addWidget(self._stack)
-        self._plane_buttons = self._add_layout_buttons()
+        self._plane_buttons = self._add_plane_buttons()
+        self._layout_button = LayoutButton(session.theme)
+        self._layout_button.chosen.connect(self.set_layout)
+        self.bar.addWidget(self._layout_button)
         self.actions_of_keys = ViewActions(self.grid, self)
-        for pane in self.grid.panes.values():
-            pane.maximise_requested.connect(self._show_layout)
-            pane.tab_pressed.connect(self.fold_panel)
-        self._actions: dict[str, Callable[[], object]] = {
-            **self.actions_of_keys.table(),
-            "series_next": lambda: self._step_series(1),
-            "series_previous": lambda: self._step_series(-1),
-            "overlays": self.side.toggle_overlays,
-            "fold_panel": self.fold_panel,
-        }
-        self._keys = {
-            key: entry.id for entry in COMMANDS if entry.scope == "view" for key in entry.keys
-        }
+        self._register_commands()
+        self.arrangement.changed.connect(self._follow)
+        self.arrangement.active_changed.connect(self._follow)
+        self._follow()
 
     # -- opening -------------------------------------------------------------------------------
 
@@ -76,6 +82,63 @@ class ViewPage(Page):
         A case of a bundle opens beside its source where this site has it.
         """
         self._open(ViewRequest(first, second))
+
+    def open_in_pane(self, index: int, volume_id: str) -> None:
+        """Load a volume into one pane; what is open stays."""
+        if not self.arrangement.layers:
+            self._open(ViewRequest(volume_id))
+            return
+        context, request = self._session.context, ViewRequest(volume_id)
+        pane = self.arrangement.panes[index]
+
+        def shown() -> int:
+            panes = self.arrangement.panes
+            return panes.index(pane) if pane in panes else -1
+
+        def tell(text: str) -> None:
+            if shown() >= 0:
+                self.grid.widgets[shown()].show_progress(text)
+                self.grid.widgets[shown()].say(text)
+
+        def loaded(found: LoadedLayers) -> None:
+            tell("")
+            if shown() >= 0:
+                plane = pane.viewport.plane if pane.viewport is not None else None
+                self._show_in_pane(shown(), found.left, plane)
+
+        def failed(error: CarezError) -> None:
+            tell(str(error))
+            self.message.show_error(error)
+
+        tell("Reading…")
+        self._session.bridge.submit(
+            "Load volume",
+            lambda call: load_layers(context, request, call, with_source=False),
+            key=("view.load", id(pane)),
+            on_result=loaded,
+            on_error=failed,
+            on_status=lambda status: None if status.is_over else tell(_reading_text(status)),
+        )
+
+    def _show_in_pane(self, index: int, layer: Layer, plane: Plane | None) -> None:
+        """Show a layer in a pane; one that no pane shows any longer is let go."""
+        known = next(
+            (
+                item
+                for item in self.arrangement.layers
+                if item.volume.volume_id == layer.volume.volume_id and not item.is_preview
+            ),
+            layer,
+        )
+        self.arrangement.show(index, known, None if known.plane_refusal else plane)
+        self.arrangement.activate(index)
+        self._close_unseen()
+
+    def _close_unseen(self) -> None:
+        seen = {id(layer) for pane in self.arrangement.all_panes for layer in pane.layers}
+        for layer in self.arrangement.layers:
+            if id(layer) not in seen:
+                self.arrangement.close(layer)
 
     def resample(self) -> None:
         """Put the slices that are open on a regular grid."""
@@ -87,8 +150,7 @@ class ViewPage(Page):
         self._request, self._is_broken_off = request, False
         self.message.hide()
         self.actions_of_keys.stop()
-        self.side.release()
-        self.grid.release()
+        self.arrangement.close_all()
         self.title.setText("Reading…")
         self._say("Resampling…" if request.resampled else "Reading…", with_button=False)
 
@@ -113,25 +175,26 @@ class ViewPage(Page):
 
     def _show_first(self, first: FirstSlice) -> None:
         """Show the first slice, in the pane where it will stay."""
-        comparison = Comparison(first.layer)
-        self.grid.show_comparison(comparison, is_flat=first.is_flat)
+        place = 0
+        if not first.is_flat:
+            place = list(Plane).index(acquired_plane(first.layer.volume.geometry))
+        contents = [None] * place + [PaneContent(first.layer)]
+        self.arrangement.hang(layout_of("1x1" if first.is_flat else "1+2"), contents)
+        self.grid.say("Reading…")
         self._stack.setCurrentWidget(self.grid)
         # The panel keeps its place, so that the picture does not move when the rest is there.
         self.side.hide()
         self.use_panel()
-        self.title.setText(_title(comparison))
-        self._show_layout()
 
     def _show_progress(self, status: JobStatus) -> None:
         if status.is_over:
             return
-        parts = (f"{status.fraction * 100:.0f} %", time_left_text(status.seconds_left))
-        text = ", ".join(part for part in ("Reading", *parts) if part)
+        text = _reading_text(status)
         if self._stack.currentWidget() is self.notice:
             self.notice.say(text)
-        elif self.grid.comparison is not None:
-            slot = self.grid.comparison.slots[0]
-            self.grid.panes[(slot.role, slot.viewport.plane)].show_progress(text)
+        for widget in self.grid.widgets:
+            if widget.layer is not None and widget.layer.is_preview:
+                widget.show_progress(text)
 
     def _loaded(self, loaded: LoadedLayers) -> None:
         self._loading = None
@@ -140,8 +203,7 @@ class ViewPage(Page):
     def _failed(self, error: CarezError) -> None:
         self._loading = None
         self.message.show_error(error)
-        self.side.release()
-        self.grid.release()
+        self.arrangement.close_all()
         self.panel_area.hide()
         self.title.setText("View")
         self._say(str(error), with_button=True)
@@ -175,26 +237,29 @@ class ViewPage(Page):
             right: The other one.
             same_space: One was made from the other, so that their positions are the same.
         """
-        if right is not None:
-            first, _ = order_for_comparison(left.volume, right.volume)
-            left, right = (left, right) if first is left.volume else (right, left)
-        comparison = Comparison(left, right, same_space=same_space)
         self.actions_of_keys.stop()
-        self.grid.show_comparison(comparison)
-        self.side.show_comparison(comparison)
+        self.arrangement.close_all()
+        layers = [left] if right is None else list(real_first(left, right))
+        for layer in layers:
+            self.arrangement.open(layer)
+        if right is not None:
+            if same_space:
+                self.arrangement.align(same_source(*layers))
+            if layers[0].volume.units == layers[1].volume.units:
+                layers[1].window, layers[1].inverted = layers[0].window, layers[0].inverted
+        layout, contents = first_hanging(layers)
+        self.arrangement.hang(layout, contents)
+        self.grid.say(_EMPTY_PANE)
         self.side.show()
         self._stack.setCurrentWidget(self.grid)
         self.use_panel()
-        self.title.setText(_title(comparison))
-        self._show_layout()
-        self.grid.main_pane().setFocus()
+        self.grid.active_widget().setFocus()
 
     def close_volumes(self) -> None:
         """Let go of everything that is open."""
         self._stop_loading()
         self.actions_of_keys.stop()
-        self.side.release()
-        self.grid.release()
+        self.arrangement.close_all()
         self._stack.setCurrentIndex(0)
         self.panel_area.hide()
         self.title.setText("View")
@@ -219,60 +284,91 @@ class ViewPage(Page):
     def _to_library(self) -> None:
         self._session.page_requested.emit("library")
 
-    def _end_compare(self) -> None:
-        comparison = self.grid.comparison
-        if comparison is not None:
-            self._request = ViewRequest(self._request.first)
-            self.show_layers(comparison.left)
-
     # -- layout --------------------------------------------------------------------------------
 
-    def _add_layout_buttons(self) -> dict[Plane | None, QPushButton]:
-        made: dict[Plane | None, QPushButton] = {}
-        for title, plane in (
-            ("All planes", None),
-            ("Axial", Plane.AXIAL),
-            ("Sagittal", Plane.SAGITTAL),
-            ("Coronal", Plane.CORONAL),
-        ):
-            choice = QPushButton(title)
+    def set_layout(self, layout: Layout) -> None:
+        """Cut the page anew; empty panes take planes that no pane shows."""
+        self.arrangement.set_layout(layout)
+        self.arrangement.fill_empty()
+        self.grid.say(_EMPTY_PANE)
+
+    def show_plane(self, plane: Plane) -> None:
+        """Show a plane in the active pane, or say there why there is none."""
+        refusal = self.arrangement.show_plane(self.arrangement.active, plane)
+        if refusal:
+            self.grid.active_widget().show_progress(f"No {plane.value} plane: {refusal}")
+
+    def _add_plane_buttons(self) -> dict[Plane, QPushButton]:
+        made: dict[Plane, QPushButton] = {}
+        for plane in Plane:
+            choice = QPushButton(plane.value.capitalize())
             choice.setCheckable(True)
-            choice.setToolTip(_LAYOUT_TIP)
-            choice.clicked.connect(lambda _, plane=plane: self._choose_layout(plane))
+            choice.clicked.connect(partial(self._choose_plane, plane))
             self.bar.addWidget(choice)
             made[plane] = choice
-        made[None].setChecked(True)
         return made
 
-    def _choose_layout(self, plane: Plane | None) -> None:
-        self.grid.show_only(plane)
-        self._show_layout()
+    def _choose_plane(self, plane: Plane, _: bool = False) -> None:
+        self.show_plane(plane)
+        self._follow()
+        self.grid.active_widget().setFocus()
 
-    def _show_layout(self) -> None:
-        comparison = self.grid.comparison
-        refusal = "" if comparison is None else comparison.plane_refusal
+    def _follow(self) -> None:
+        """Show what the active pane shows in the title line."""
+        pane = self.arrangement.active_pane
+        layer = pane.base.layer if pane.base is not None else None
+        refusal = layer.plane_refusal if layer is not None else "The pane shows nothing"
         for plane, choice in self._plane_buttons.items():
-            choice.setChecked(not refusal and plane is self.grid.only)
+            shown = pane.viewport is not None and pane.viewport.plane is plane
+            choice.setChecked(shown and not refusal)
             choice.setEnabled(not refusal)
-            choice.setToolTip(f"No planes: {refusal}" if refusal else _LAYOUT_TIP)
+            tip = f"Show the {plane.value} plane in the active pane"
+            choice.setToolTip(f"No planes: {refusal}" if refusal else tip)
+        self._layout_button.show_layout(self.arrangement.layout)
+        if self.arrangement.layers:
+            self.title.setText(_title(self.arrangement.layers))
+        self._session.commands.refresh()
 
-    # -- keyboard ------------------------------------------------------------------------------
+    # -- commands ------------------------------------------------------------------------------
 
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Run the command of a key, from the one table of commands."""
-        if event.text() == "?":
-            event.ignore()
-            return
-        text = QKeySequence(event.keyCombination()).toString(
-            QKeySequence.SequenceFormat.PortableText
+    def _register_commands(self) -> None:
+        commands = self._session.commands
+        commands.register_all(
+            {
+                **self.actions_of_keys.table(),
+                "series_next": partial(self._step_series, 1),
+                "series_previous": partial(self._step_series, -1),
+                "overlays": self.side.toggle_overlays,
+                "fold_panel": self.fold_panel,
+                **{f"plane_{plane.value}": partial(self.show_plane, plane) for plane in Plane},
+                **{
+                    f"layout_{number}": partial(self.set_layout, layout)
+                    for number, layout in enumerate(LAYOUTS, start=1)
+                },
+            }
         )
-        name = self._keys.get(text, "")
-        action = self._actions.get(name)
-        is_stepping = name in ("series_next", "series_previous")
-        if action is None or (self.grid.comparison is None and not is_stepping):
-            super().keyPressEvent(event)
-            return
-        action()
+        commands.set_condition("volume", self._without_volume)
+        commands.set_condition("planes", self._without_planes)
+        commands.set_condition("frames", self._without_frames)
+        commands.set_condition("panes", self._without_panes)
+        commands.set_condition("series", self._without_series)
+
+    def _without_volume(self) -> str:
+        return "" if self.arrangement.layers else "Open a volume first"
+
+    def _without_planes(self) -> str:
+        base = self.arrangement.active_pane.base
+        return base.layer.plane_refusal if base is not None else "The pane shows nothing"
+
+    def _without_frames(self) -> str:
+        viewport = self.arrangement.active_pane.viewport
+        return "" if viewport is not None and viewport.slice_count > 1 else "There is one slice"
+
+    def _without_panes(self) -> str:
+        return "" if len(self.arrangement.panes) > 1 else "There is only one pane"
+
+    def _without_series(self) -> str:
+        return "" if self._request.first in self._session.listed else "The library lists no other"
 
     def _step_series(self, step: int) -> None:
         order = self._session.listed
@@ -283,9 +379,13 @@ class ViewPage(Page):
                 self.open_ids(order[place])
 
 
-def _title(comparison: Comparison) -> str:
+def _reading_text(status: JobStatus) -> str:
+    parts = (f"{status.fraction * 100:.0f} %", time_left_text(status.seconds_left))
+    return ", ".join(part for part in ("Reading", *parts) if part)
+
+
+def _title(layers: tuple[Layer, ...]) -> str:
     """Name what is open."""
-    left = comparison.left
-    patient = left.volume.attributes.get("patient_name", "")
-    head = f"{patient} · {left.title}" if patient else left.title
-    return head if comparison.right is None else f"{head}  |  {comparison.right.title}"
+    patient = layers[0].volume.attributes.get("patient_name", "")
+    names = "  |  ".join(dict.fromkeys(layer.title for layer in layers))
+    return f"{patient} · {names}" if patient else names

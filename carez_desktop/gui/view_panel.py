@@ -16,8 +16,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from carez_desktop.domain.alignment import Alignment
 from carez_desktop.gui.page_parts import ElidedLabel, button, clear_layout, separator, words
-from carez_desktop.gui.theme import Theme
+from carez_desktop.gui.session import Session
 from carez_desktop.rendering.annotations import badge_of
 from carez_desktop.rendering.annotations_text import (
     plane_size_text,
@@ -25,29 +26,31 @@ from carez_desktop.rendering.annotations_text import (
     size_text,
     spacing_text,
 )
-from carez_desktop.workspace.comparison import Comparison
+from carez_desktop.workspace.arrangement import Arrangement
 from carez_desktop.workspace.display_window import DisplayWindow, WindowPreset
 from carez_desktop.workspace.layer import Layer
+from carez_desktop.workspace.pane import Pane
 
 
 class ViewPanel(QWidget):
-    """Controls of what the panes show; everything acts on the layers of the comparison.
+    """Controls of what the panes show; window and display act on the layer of the active pane.
 
     Signals:
         crosshair_toggled(bool): Show the lines of the other planes.
         overlays_toggled(bool): Show the graphics of the source.
-        compare_ended: Close the second volume.
     """
 
     crosshair_toggled = Signal(bool)
     overlays_toggled = Signal(bool)
-    compare_ended = Signal()
 
-    def __init__(self, theme: Theme) -> None:
+    def __init__(self, session: Session) -> None:
         """Lay out the controls."""
         super().__init__()
+        theme = session.theme
         self._theme = theme
-        self._comparison: Comparison | None = None
+        self._arrangement: Arrangement | None = None
+        self._pane: Pane | None = None
+        self._layer: Layer | None = None
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(theme.size("space_2"))
@@ -118,87 +121,121 @@ class ViewPanel(QWidget):
         )
         layout.addWidget(self._refusal)
         layout.addWidget(self._by_centres)
-        layout.addWidget(button("Close the second volume", self.compare_ended.emit))
         layout.addWidget(separator())
 
-    def show_comparison(self, comparison: Comparison) -> None:
-        """Follow the layers of a comparison."""
-        self.release()
-        self._comparison = comparison
-        comparison.left.changed.connect(self._follow)
-        for name, box in self._link_boxes.items():
-            setattr(comparison.group, name, box.isChecked())
-        self._links.setVisible(comparison.right is not None)
-        self._show_refusal()
-        self._fill_presets(comparison.left)
-        clear_layout(self._facts)
-        for layer in (comparison.left, comparison.right):
-            if layer is not None:
-                self._facts.addWidget(self._card(layer))
+    def show_arrangement(self, arrangement: Arrangement) -> None:
+        """Follow the layers of an arrangement; called once."""
+        self._arrangement = arrangement
+        arrangement.changed.connect(self._show_layers)
+        self._show_layers()
+
+    def follow(self, pane: Pane) -> None:
+        """Act on the layer of a pane from now on."""
+        self._pane = pane
+        self._show_layers()
+
+    def _show_layers(self) -> None:
+        """Show what is open, and the layer of the active pane."""
+        arrangement = self._arrangement
+        if arrangement is None:
+            return
+        base = self._pane.base if self._pane is not None else None
+        self._take_layer(base.layer if base is not None else None)
         layers = self._layers()
+        for name, box in self._link_boxes.items():
+            box.blockSignals(True)
+            box.setChecked(arrangement.is_linked(name))
+            box.blockSignals(False)
+        self._links.setVisible(len(layers) > 1)
+        self._show_refusal()
+        clear_layout(self._facts)
+        for layer in layers:
+            self._facts.addWidget(self._card(layer))
         self._overlays.setVisible(any(layer.has_overlays for layer in layers))
-        is_grey = not comparison.left.volume.is_colour
+        self._follow()
+
+    def _take_layer(self, layer: Layer | None) -> None:
+        if layer is self._layer:
+            return
+        if self._layer is not None:
+            self._layer.changed.disconnect(self._follow)
+        self._layer = layer
+        clear_layout(self._presets)
+        if layer is not None:
+            layer.changed.connect(self._follow)
+            self._fill_presets(layer)
+        is_grey = layer is not None and not layer.volume.is_colour
         self._center.setEnabled(is_grey)
         self._width.setEnabled(is_grey)
-        self._follow()
 
     def toggle_overlays(self) -> None:
         """Show or hide the graphics of the source."""
         self._overlays.toggle()
 
     def release(self) -> None:
-        """Let go of the layers."""
-        if self._comparison is not None:
-            self._comparison.left.changed.disconnect(self._follow)
-        self._comparison = None
+        """Let go of the arrangement."""
+        self._take_layer(None)
+        if self._arrangement is not None:
+            self._arrangement.changed.disconnect(self._show_layers)
+        self._arrangement = self._pane = None
 
-    def _layers(self) -> list[Layer]:
-        if self._comparison is None:
-            return []
-        both = (self._comparison.left, self._comparison.right)
-        return [layer for layer in both if layer is not None]
+    def _layers(self) -> tuple[Layer, ...]:
+        return self._arrangement.layers if self._arrangement is not None else ()
 
     def _follow(self) -> None:
-        """Show the window of the left layer without setting it again."""
-        layers = self._layers()
-        if not layers:
+        """Show the window of the active layer without setting it again."""
+        if self._layer is None:
             return
-        window = layers[0].window
+        window = self._layer.window
         digits = 0 if window.width >= 20 else 3
         for box, value in ((self._center, window.center), (self._width, window.width)):
             box.setText(f"{value:.{digits}f}")
         self._inverted.blockSignals(True)
-        self._inverted.setChecked(layers[0].inverted)
+        self._inverted.setChecked(self._layer.inverted)
         self._inverted.blockSignals(False)
 
     def _typed_window(self) -> None:
-        for layer in self._layers()[:1]:
-            center, width = _number(self._center.text()), _number(self._width.text())
-            if center is None or width is None or width <= 0.0:
-                self._follow()
-            else:
-                layer.window = DisplayWindow(center, width)
+        if self._layer is None:
+            return
+        center, width = _number(self._center.text()), _number(self._width.text())
+        if center is None or width is None or width <= 0.0:
+            self._follow()
+        else:
+            self._layer.window = DisplayWindow(center, width)
 
     def _set_inverted(self, inverted: bool) -> None:
-        for layer in self._layers()[:1]:
-            layer.inverted = inverted
+        if self._layer is not None:
+            self._layer.inverted = inverted
 
     def _set_interpolated(self, interpolated: bool) -> None:
         for layer in self._layers():
             layer.interpolated = interpolated
 
     def _set_link(self, name: str, linked: bool) -> None:
-        if self._comparison is not None:
-            for group in self._comparison.groups:
-                setattr(group, name, linked)
+        if self._arrangement is not None:
+            self._arrangement.set_link(name, linked)
+
+    def _apart(self) -> tuple[Layer, Layer] | None:
+        """The first two open layers that lie in different spaces."""
+        layers, arrangement = self._layers(), self._arrangement
+        for other in layers[1:]:
+            if arrangement is not None and arrangement.link_refusal(layers[0], other):
+                return (layers[0], other)
+        return None
 
     def _link_by_centres(self) -> None:
-        if self._comparison is not None:
-            self._comparison.link_by_centres()
-            self._show_refusal()
+        apart = self._apart()
+        if apart is None or self._arrangement is None:
+            return
+        first, other = (layer.volume for layer in apart)
+        offset = other.geometry.centre_lps - first.geometry.centre_lps
+        self._arrangement.align(Alignment.by_offset(first.volume_id, other.volume_id, offset))
 
     def _show_refusal(self) -> None:
-        refusal = "" if self._comparison is None else self._comparison.link_refusal
+        apart, arrangement = self._apart(), self._arrangement
+        refusal = ""
+        if apart is not None and arrangement is not None:
+            refusal = arrangement.link_refusal(*apart)
         self._refusal.setText(f"Positions are not linked. {refusal}." if refusal else "")
         self._refusal.setVisible(bool(refusal))
         self._by_centres.setVisible(bool(refusal))
@@ -230,11 +267,12 @@ class ViewPanel(QWidget):
         self._presets.addWidget(made, number // 2, number % 2)
 
     def _show_preset(self, preset: WindowPreset | None, _: bool = False) -> None:
-        for layer in self._layers()[:1]:
-            if preset is None:
-                layer.show_full_range()
-            else:
-                layer.show_preset(preset)
+        if self._layer is None:
+            return
+        if preset is None:
+            self._layer.show_full_range()
+        else:
+            self._layer.show_preset(preset)
 
     def _card(self, layer: Layer) -> QWidget:
         card = QWidget()

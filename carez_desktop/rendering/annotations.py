@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from carez_desktop.domain.finding import Severity
 from carez_desktop.domain.patient_space import FloatArray, orientation_letters
 from carez_desktop.domain.volume import Volume
 from carez_desktop.domain.window import VoiFunction
@@ -17,6 +19,7 @@ from carez_desktop.rendering.annotations_text import (
 )
 from carez_desktop.rendering.slice_pipeline import voxel_at
 from carez_desktop.workspace.layer import Layer
+from carez_desktop.workspace.pane import Pane, PlacedLayer
 from carez_desktop.workspace.plane_basis import Plane
 from carez_desktop.workspace.viewport import Viewport
 
@@ -25,6 +28,9 @@ STAND_IN_BADGE = "SIMULATED"
 _RULER_LENGTHS_MM = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 _RULER_SHARE = 0.3
 _LONGEST_NAME = 10
+_LOSSY = "lossy_compression"
+_PARALLEL = 1e-3
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,18 +109,63 @@ def ruler(viewport: Viewport) -> Ruler:
     return Ruler(float(length), length / viewport.mm_per_pixel)
 
 
-def plane_lines(viewport: Viewport) -> tuple[PlaneLine, ...]:
-    """Return where the other two planes through the crosshair cut this pane."""
-    x, y = viewport.lps_to_pixel(viewport.cursor_lps)
-    width, height = viewport.size
+def plane_lines(viewport: Viewport, others: Sequence[Viewport] = ()) -> tuple[PlaneLine, ...]:
+    """Return where the other two planes through the crosshair cut this pane.
+
+    Args:
+        viewport: Of the pane.
+        others: Viewports linked with it; a plane that none of them shows stands at right angles
+            to the edges of the picture.
+    """
+    shown = {other.plane: other for other in reversed(others) if other.plane is not viewport.plane}
     upright, level = {
         Plane.AXIAL: (Plane.SAGITTAL, Plane.CORONAL),
         Plane.SAGITTAL: (Plane.CORONAL, Plane.AXIAL),
         Plane.CORONAL: (Plane.SAGITTAL, Plane.AXIAL),
     }[viewport.plane]
-    return (
-        PlaneLine(upright, (x, 0.0), (x, float(height))),
-        PlaneLine(level, (0.0, y), (float(width), y)),
+    if viewport.turns % 2:
+        upright, level = level, upright
+    lines = (
+        _plane_line(viewport, upright, shown.get(upright), (0.0, 1.0)),
+        _plane_line(viewport, level, shown.get(level), (1.0, 0.0)),
+    )
+    return tuple(line for line in lines if line is not None)
+
+
+def _plane_line(
+    viewport: Viewport, plane: Plane, other: Viewport | None, way: tuple[float, float]
+) -> PlaneLine | None:
+    """Cut another plane with this one; None where they are parallel.
+
+    Args:
+        viewport: Of the pane.
+        plane: The other plane.
+        other: A viewport that shows it.
+        way: (across, down) of the line where there is none.
+    """
+    if other is not None:
+        along = np.cross(viewport.basis.forward, other.basis.forward)
+        way = (float(along @ viewport.right), float(along @ viewport.down))
+    length = float(np.hypot(*way))
+    if length < _PARALLEL:
+        return None
+    across, down = (0.0 if abs(part) < _ROUNDING * length else part / length for part in way)
+    if down < 0.0 or (down == 0.0 and across < 0.0):
+        across, down = -across, -down
+    x, y = viewport.lps_to_pixel(viewport.cursor_lps)
+    width, height = viewport.size
+    # To the edges of the pane and no farther.
+    steps = sorted(
+        step
+        for start, part, end in ((x, across, width), (y, down, height))
+        if part
+        for step in (-start / part, (end - start) / part)
+    )
+    first, last = (steps[0], steps[-1]) if len(steps) == 2 else (steps[1], steps[2])
+    return PlaneLine(
+        plane,
+        (x + first * across, y + first * down),
+        (x + last * across, y + last * down),
     )
 
 
@@ -172,20 +223,60 @@ def badge_of(layer: Layer) -> str:
     return STAND_IN_BADGE if layer.is_stand_in else ""
 
 
-def annotate(viewport: Viewport, layer: Layer) -> PaneAnnotations:
-    """Return what to write over a pane."""
+def annotate(
+    viewport: Viewport,
+    layer: Layer,
+    *,
+    others: Sequence[Viewport] = (),
+    to_layer: FloatArray | None = None,
+    second: PlacedLayer | None = None,
+) -> PaneAnnotations:
+    """Return what to write over a pane.
+
+    Args:
+        viewport: Of the pane.
+        layer: What it shows.
+        others: Viewports linked with it, for the lines of their planes.
+        to_layer: (4, 4) pane space to the layer's own LPS mm; None where they are the same.
+        second: Compared with the layer and to be seen: its value is told, and its badge counts.
+    """
     is_plain = not layer.plane_refusal
+    badges = {badge_of(layer), badge_of(second.layer) if second is not None else ""}
     return PaneAnnotations(
         plane=viewport.plane,
         letters=edge_letters(viewport) if layer.is_positioned else None,
         ruler=ruler(viewport) if layer.is_calibrated else None,
-        lines=plane_lines(viewport) if is_plain else (),
+        lines=plane_lines(viewport, others) if is_plain else (),
         cursor=viewport.lps_to_pixel(viewport.cursor_lps),
-        badge=badge_of(layer),
-        top_left=(layer.title, what_is_shown(viewport, layer)),
-        bottom_left=() if layer.is_preview else _bottom_left(viewport, layer),
+        badge=next((b for b in (SYNTHETIC_BADGE, STAND_IN_BADGE) if b in badges), ""),
+        top_left=_top_left(viewport, layer, second),
+        bottom_left=() if layer.is_preview else _bottom_left(viewport, layer, to_layer, second),
         bottom_right=() if layer.is_preview else _bottom_right(viewport, layer),
     )
+
+
+def annotate_pane(pane: Pane, others: Sequence[Viewport] = ()) -> PaneAnnotations | None:
+    """Return what to write over a pane of the workspace; None while it is empty."""
+    if pane.base is None or pane.viewport is None:
+        return None
+    second = pane.second if pane.is_comparing else None
+    to_layer = pane.base.to_layer
+    return annotate(pane.viewport, pane.base.layer, others=others, to_layer=to_layer, second=second)
+
+
+def _top_left(viewport: Viewport, layer: Layer, second: PlacedLayer | None) -> tuple[str, ...]:
+    title = layer.title if second is None else f"{layer.title}  |  {second.layer.title}"
+    lines = [title, what_is_shown(viewport, layer)]
+    return tuple(lines) if layer.is_preview else (*lines, *_warnings(layer))
+
+
+def _warnings(layer: Layer) -> tuple[str, ...]:
+    """Write what a person must know before trusting the picture: geometry, lossy compression."""
+    told = [f for f in layer.volume.findings if f.severity is not Severity.INFO]
+    lossy = any(finding.code == _LOSSY for finding in told)
+    others = [finding.text for finding in told if finding.code != _LOSSY]
+    more = f"  (+{len(others) - 1} in the panel)" if len(others) > 1 else ""
+    return (*(["Lossy compression"] if lossy else []), *(f"{text}{more}" for text in others[:1]))
 
 
 def what_is_shown(viewport: Viewport, layer: Layer) -> str:
@@ -198,19 +289,36 @@ def what_is_shown(viewport: Viewport, layer: Layer) -> str:
         words = viewport.plane.value.capitalize()
     if layer.stack is not None:
         words += ", as acquired"
+    if viewport.is_turned:
+        words += ", oblique"
+    if viewport.slab.is_thick:
+        words += f", {viewport.slab.text}"
     return words if badge_of(layer) else f"{words}, {layer.kind_text}"
 
 
-def _bottom_left(viewport: Viewport, layer: Layer) -> tuple[str, ...]:
+def _bottom_left(
+    viewport: Viewport,
+    layer: Layer,
+    to_layer: FloatArray | None,
+    second: PlacedLayer | None,
+) -> tuple[str, ...]:
     volume = layer.volume_at(viewport.array_index)
-    value = value_text(volume, viewport.cursor_lps)
-    place = (
-        position_text(viewport.cursor_lps)
-        if layer.is_positioned
-        else pixel_text(volume, viewport.cursor_lps)
-    )
-    lines = (f"{value}   {place}" if value else "", window_text(layer))
+    own = _placed(viewport.cursor_lps, to_layer)
+    value = value_text(volume, own)
+    place = position_text(own) if layer.is_positioned else pixel_text(volume, own)
+    lines = [f"{value}   {place}" if value else ""]
+    if second is not None:
+        there = _placed(viewport.cursor_lps, second.to_layer)
+        other = value_text(second.layer.volume, there)
+        lines.append(f"{other or 'outside'}   {position_text(there)}   {second.layer.title}")
+    lines.append(window_text(layer))
     return tuple(line for line in lines if line)
+
+
+def _placed(point_lps: FloatArray, to_layer: FloatArray | None) -> FloatArray:
+    if to_layer is None:
+        return point_lps
+    return np.asarray(to_layer[:3, :3] @ point_lps + to_layer[:3, 3], dtype=np.float64)
 
 
 def pixel_text(volume: Volume, point_lps: FloatArray) -> str:

@@ -7,8 +7,9 @@ matrix from there to its own millimetres, so that a registered volume needs no s
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import numpy as np
@@ -17,6 +18,7 @@ from psygnal import Signal
 from carez_desktop.domain.alignment import Alignment, AlignmentMethod
 from carez_desktop.domain.patient_space import FloatArray
 from carez_desktop.workspace.compare_settings import CompareSettings
+from carez_desktop.workspace.kept_pane import KeptPane, look_alike
 from carez_desktop.workspace.layer import Layer
 from carez_desktop.workspace.layouts import Layout, layout_of
 from carez_desktop.workspace.link_group import LinkGroup, refusal_to_link
@@ -51,9 +53,12 @@ class Arrangement:
     Attributes:
         active: Index of the pane that keys act on.
         maximised: Index of the pane shown alone, or None.
+        changed: Layers, layout or links are others now.
+        active_changed: Keys act on another pane.
     """
 
     changed: ClassVar[Signal] = Signal()
+    active_changed: ClassVar[Signal] = Signal()
 
     def __init__(self, layout: Layout | None = None, alignments: Iterable[Alignment] = ()) -> None:
         """Start without layers.
@@ -85,6 +90,16 @@ class Arrangement:
     def panes(self) -> tuple[Pane, ...]:
         """One for each cell of the layout, in its order."""
         return tuple(self._panes)
+
+    @property
+    def all_panes(self) -> tuple[Pane, ...]:
+        """Panes of the layout, then those kept aside until a layout has room for them."""
+        return (*self._panes, *self._parked)
+
+    @property
+    def active_pane(self) -> Pane:
+        """The pane that keys act on."""
+        return self._panes[self.active]
 
     @property
     def layers(self) -> tuple[Layer, ...]:
@@ -154,18 +169,55 @@ class Arrangement:
         self._known[alignment.fixed_id, alignment.moving_id] = alignment
         moving = self._by_id(alignment.moving_id)
         fixed = self._by_id(alignment.fixed_id)
-        if moving is None or fixed is None:
+        if moving is None or fixed is None or moving is fixed:
             return
-        shown = [(pane, self._content_of(pane)) for pane in self._panes if moving in pane.layers]
-        for pane, _ in shown:
-            self._clear(pane)
-        self._leave_space(moving)
-        space = self._space_of(fixed)
-        self._join(space, moving, alignment.matrix @ space.to_layer[fixed])
-        for pane, content in shown:
-            if content is not None:
-                self._fill(pane, content)
+        with self._shown_again(moving):
+            self._leave_space(moving)
+            space = self._space_of(fixed)
+            self._join(space, moving, alignment.matrix @ space.to_layer[fixed])
         self.changed.emit()
+
+    def separate(self, fixed_id: str, moving_id: str) -> None:
+        """Forget an alignment; the moving layer goes back to where it lies without it."""
+        self._known.pop((fixed_id, moving_id), None)
+        self._known.pop((moving_id, fixed_id), None)
+        moving = self._by_id(moving_id)
+        if moving is not None:
+            with self._shown_again(moving):
+                self._leave_space(moving)
+                self._place(moving)
+            self.changed.emit()
+
+    @contextmanager
+    def _shown_again(self, layer: Layer) -> Iterator[None]:
+        """Empty the panes of a layer while its space changes, then fill them as they were."""
+        kept = [
+            (KeptPane.of(pane), self._space_of(pane.base.layer))
+            for pane in self.all_panes
+            if pane.base is not None and layer in pane.layers
+        ]
+        for held, _ in kept:
+            self._clear(held.pane)
+        yield
+        for held, space in kept:
+            if held.base is not None and self._space_of(held.base.layer) is not space:
+                held = held.elsewhere
+            self._fill_again(held, held.base)
+
+    def replace(self, old: Layer, new: Layer) -> None:
+        """Show another layer wherever an open one is shown, at the same planes and places.
+
+        The next volume of a time series, or of the list; zoom and position stay where both lie in
+        one space.
+        """
+        if new is old or old not in self._layers:
+            return
+        kept = [KeptPane.of(pane) for pane in self.all_panes if old in pane.layers]
+        self.open(new)
+        for held in kept:
+            self._clear(held.pane)
+            self._fill_again(held, held.base, {old: new})
+        self.close(old)
 
     def set_link(self, name: str, on: bool) -> None:
         """Switch one of `links_position`, `links_view`, `links_window` for every space."""
@@ -213,6 +265,37 @@ class Arrangement:
         self._clear(pane)
         self._fill(pane, PaneContent(layer, plane))
         self.changed.emit()
+
+    def show_plane(self, index: int, plane: Plane) -> str:
+        """Show another plane of a pane's layer; return why there is none, or ""."""
+        pane = self._panes[index]
+        if pane.base is None:
+            return "The pane shows nothing"
+        if pane.base.layer.plane_refusal:
+            return pane.base.layer.plane_refusal
+        held = KeptPane.of(pane).elsewhere
+        self._clear(pane)
+        self._fill_again(held, held.base, plane=plane)
+        self.changed.emit()
+        return ""
+
+    def fill_empty(self) -> None:
+        """Show the planes of open layers that no pane shows in the panes that show nothing."""
+        wanted = [(x, plane) for x in self._layers if not x.plane_refusal for plane in Plane]
+        for pane in self._panes:
+            if pane.base is not None and pane.viewport is not None:
+                shown = (pane.base.layer, pane.viewport.plane)
+                wanted = [item for item in wanted if item != shown]
+        for pane in self._panes:
+            if pane.base is None and wanted:
+                self._fill(pane, PaneContent(*wanted.pop(0)))
+        self.changed.emit()
+
+    def activate(self, index: int) -> None:
+        """Let keys act on a pane."""
+        if index != self.active and 0 <= index < len(self._panes):
+            self.active = index
+            self.active_changed.emit()
 
     def compare(self, index: int, second: Layer | None, settings: CompareSettings) -> str:
         """Compare a pane's layer with a second one; return why that is not possible, or ""."""
@@ -279,7 +362,10 @@ class Arrangement:
             self._spaces.remove(space)
 
     def _space_of(self, layer: Layer) -> _Space:
-        return next(space for space in self._spaces if layer in space.to_layer)
+        for space in self._spaces:
+            if layer in space.to_layer:
+                return space
+        raise KeyError(layer.title)
 
     def _by_id(self, volume_id: str) -> Layer | None:
         return next((x for x in self._layers if x.volume.volume_id == volume_id), None)
@@ -300,9 +386,9 @@ class Arrangement:
         pane.set_settings(content.settings)
 
     def _viewport(self, space: _Space, layer: Layer, plane: Plane | None) -> Viewport:
-        if layer.stack is not None:
-            return StackViewport(layer.stack.geometries)
         matrix = space.to_layer[layer]
+        if layer.stack is not None:
+            return StackViewport([geometry_in_space(g, matrix) for g in layer.stack.geometries])
         geometry = geometry_in_space(layer.volume.geometry, matrix)
         if layer.plane_refusal:
             in_order = layer.is_cine or not layer.is_positioned
@@ -323,11 +409,32 @@ class Arrangement:
             pane.compare_with(None)
         pane.set_overlays([item for item in pane.overlays if item.layer is not layer])
 
-    def _content_of(self, pane: Pane) -> PaneContent | None:
-        if pane.base is None or pane.viewport is None:
-            return None
-        second = pane.second.layer if pane.second is not None else None
-        return PaneContent(pane.base.layer, pane.viewport.plane, second, pane.settings)
+    def _fill_again(
+        self,
+        held: KeptPane,
+        base: PlacedLayer | None,
+        instead: Mapping[Layer, Layer] | None = None,
+        plane: Plane | None = None,
+    ) -> None:
+        """Give a pane what it showed, some layers exchanged, at its place and magnification."""
+        if base is None:
+            return
+        instead = instead or {}
+        layer = instead.get(base.layer, base.layer)
+        second = held.second.layer if held.second is not None else None
+        second = instead.get(second, second) if second is not None else None
+        self._fill(held.pane, PaneContent(layer, plane or held.plane, second, held.settings))
+        over = [(item, instead.get(item.layer, item.layer)) for item in held.overlays]
+        held.pane.set_overlays(
+            [
+                replace(item, layer=other, to_layer=self.to_layer(layer, other))
+                for item, other in over
+                if not self.link_refusal(layer, other)
+            ]
+        )
+        was = held.viewport
+        if was is not None and held.pane.viewport is not None:
+            look_alike(held.pane.viewport, was, with_place=not layer.plane_refusal)
 
 
 def same_source(fixed: Layer, moving: Layer) -> Alignment:

@@ -1,7 +1,7 @@
 """Links between viewports in LPS millimetres, never in slice numbers.
 
-Two volumes are linked when they share a frame of reference; otherwise only with an offset that a
-person gave expressly (or, later, a registration).
+A group holds viewports of one space: one frame of reference, or volumes that a registration or an
+offset given by a person brought into it (`Arrangement`).
 """
 
 from __future__ import annotations
@@ -31,7 +31,6 @@ def refusal_to_link(first: Volume, second: Volume) -> str:
 @dataclass(frozen=True, eq=False)
 class _Member:
     viewport: Viewport
-    offset_mm: FloatArray
     receive: Callable[[], None]
 
 
@@ -60,20 +59,19 @@ class LinkGroup:
         self._layers: list[_LayerMember] = []
         self._busy = False
 
-    def add(self, viewport: Viewport, offset_mm: npt.ArrayLike = (0.0, 0.0, 0.0)) -> None:
-        """Link a viewport.
+    @property
+    def viewports(self) -> tuple[Viewport, ...]:
+        """Its members."""
+        return tuple(member.viewport for member in self._members)
 
-        Args:
-            viewport: Joins at the position of the group, if it has members.
-            offset_mm: (3,) position in this viewport minus the same position in the group.
-        """
-        offset = np.asarray(offset_mm, dtype=np.float64)
+    def add(self, viewport: Viewport) -> None:
+        """Link a viewport; it joins at the position of the group, if there are members."""
 
         def receive() -> None:
             self._spread(viewport)
 
         viewport.changed.connect(receive)
-        self._members.append(_Member(viewport, offset, receive))
+        self._members.append(_Member(viewport, receive))
         if len(self._members) > 1:
             self._spread(self._members[0].viewport)
 
@@ -114,14 +112,12 @@ class LinkGroup:
         """(3,) position of the group in LPS mm; None while it is empty."""
         if not self._members:
             return None
-        first = self._members[0]
-        return first.viewport.cursor_lps - first.offset_mm
+        return self._members[0].viewport.cursor_lps
 
     def move_cursor(self, point_lps: npt.ArrayLike) -> None:
         """Move every member to a position of the group."""
         if self._members:
-            first = self._members[0]
-            first.viewport.cursor_lps = np.asarray(point_lps, dtype=np.float64) + first.offset_mm
+            self._members[0].viewport.cursor_lps = np.asarray(point_lps, dtype=np.float64)
 
     def turn_others(self, viewport: Viewport, angle: float) -> None:
         """Turn the lines of the other planes in a viewport: those planes, about its normal.
@@ -152,10 +148,9 @@ class LinkGroup:
             self._busy = False
 
     def _follow(self, origin: _Member, member: _Member) -> None:
-        shift = member.offset_mm - origin.offset_mm
         source, target = origin.viewport, member.viewport
         if self.links_position:
-            target.cursor_lps = source.cursor_lps + shift
+            target.cursor_lps = source.cursor_lps
         if not self.links_view or target.plane is not source.plane:
             return
         target.set_flips(*source.flips)
@@ -169,7 +164,7 @@ class LinkGroup:
             if not target.is_fitted:
                 target.fit()
         else:
-            target.show(source.centre_lps + shift, source.mm_per_pixel)
+            target.show(source.centre_lps, source.mm_per_pixel)
 
     def _spread_window(self, source: Layer) -> None:
         if self._busy or not self.links_window:

@@ -53,8 +53,7 @@ def test_a_row_is_a_door(filled: MainWindow, qtbot: QtBot) -> None:
     view = filled.page("view")
     assert filled.current == "view"
     assert isinstance(view, ViewPage)
-    assert view.grid.comparison is not None
-    assert view.grid.comparison.left.volume.volume_id == page.records[0].volume_id
+    assert view.arrangement.layers[0].volume.volume_id == page.records[0].volume_id
     filled.show_page("library")
 
 
@@ -67,8 +66,7 @@ def test_page_down_goes_to_the_next_series(filled: MainWindow, qtbot: QtBot) -> 
     assert isinstance(view, ViewPage)
     qtbot.keyClick(view, Qt.Key.Key_PageDown)
     assert wait_until_idle(filled, 20)
-    assert view.grid.comparison is not None
-    assert view.grid.comparison.left.volume.volume_id == ids[1]
+    assert view.arrangement.layers[0].volume.volume_id == ids[1]
 
 
 def test_a_missing_volume_is_named_in_the_page(filled: MainWindow) -> None:
@@ -129,11 +127,9 @@ def test_generate_opens_the_case_beside_its_source_and_the_bundle_verifies(
     view = filled.page("view")
     assert filled.current == "view"
     assert isinstance(view, ViewPage)
-    comparison = view.grid.comparison
-    assert comparison is not None
-    assert comparison.right is not None
-    assert comparison.right.is_synthetic
-    assert comparison.link_refusal == ""
+    source, case = view.arrangement.layers
+    assert case.is_synthetic
+    assert view.arrangement.link_refusal(source, case) == ""
     bundles = filled.page("bundles")
     assert isinstance(bundles, BundlesPage)
     filled.show_page("bundles")
@@ -218,8 +214,7 @@ def test_an_opened_bundle_without_its_source_shows_the_case_alone(
     assert wait_until_idle(window, 20)
     view = window.page("view")
     assert isinstance(view, ViewPage)
-    assert view.grid.comparison is not None
-    assert view.grid.comparison.left.is_synthetic
+    assert [layer.is_synthetic for layer in view.arrangement.layers] == [True]
 
 
 def test_a_damaged_bundle_is_told_in_the_page(window: MainWindow) -> None:

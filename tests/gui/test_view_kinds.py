@@ -73,12 +73,13 @@ def test_a_cine_plays_its_frames_at_their_rate_and_has_one_pane(
 ) -> None:
     layer = _cine()
     page.show_layers(layer)
-    shown = [pane for pane in page.grid.panes.values() if pane.isVisible()]
+    shown = [pane for pane in page.grid.widgets if pane.isVisible()]
     assert len(shown) == 1
     assert not any(choice.isEnabled() for choice in page._plane_buttons.values())
     assert all("moments" in choice.toolTip() for choice in page._plane_buttons.values())
     assert frame_milliseconds(layer) == 20
-    viewport = page.grid.comparison.slots[0].viewport  # type: ignore[union-attr]
+    viewport = page.arrangement.panes[0].viewport
+    assert viewport is not None
     viewport.go_to_slice(0)
     for frame in range(6):
         viewport.go_to_slice(frame)
@@ -95,7 +96,7 @@ def test_a_cine_plays_its_frames_at_their_rate_and_has_one_pane(
 
 def test_keys_that_need_planes_do_nothing_in_a_cine(page: ViewPage, qtbot: QtBot) -> None:
     page.show_layers(_cine())
-    pane = page.grid.main_pane()
+    pane = page.grid.active_widget()
     for key in (Qt.Key.Key_Return, Qt.Key.Key_1, Qt.Key.Key_0, Qt.Key.Key_I, Qt.Key.Key_Space):
         qtbot.keyClick(pane, key)
     assert pane.isVisible()
@@ -111,7 +112,7 @@ def test_film_is_shown_with_high_values_black(page: ViewPage) -> None:
     pictures = []
     for shown in (film, replace(film, attributes={})):
         page.show_volumes(shown)
-        image = page.grid.panes[("left", Plane.AXIAL)].picture()
+        image = page.grid.widgets[0].picture()
         assert image is not None
         pictures.append(image.pixelColor(image.width() // 2, image.height() // 2).red())
     assert pictures[0] == pytest.approx(255 - pictures[1], abs=1)
@@ -123,9 +124,9 @@ def test_graphics_of_the_source_are_painted_and_o_hides_them(page: ViewPage, qtb
     bits[3, 4] = True
     overlay = OverlayPlane(4, (0, 0), bits)
     page.show_volumes(replace(volume, overlays=(overlay,), windows=(VoiWindow(-5000.0, 10.0),)))
-    pane = page.grid.panes[("left", Plane.AXIAL)]
-    assert pane.slot is not None
-    viewport = pane.slot.viewport
+    pane = page.grid.widgets[0]
+    viewport = pane.viewport
+    assert viewport is not None
     viewport.cursor_lps = volume.geometry.index_to_lps([4, 3, 4])
     x, y = viewport.lps_to_pixel(viewport.cursor_lps)
 
@@ -167,17 +168,17 @@ def test_a_stack_is_shown_slice_by_slice_and_its_button_resamples(
     assert wait_until_idle(window, 20)
     assert page.grid.note.isVisible()
     assert "Tilted by 20.1 degrees" in page.grid.note.text
-    pane = page.grid.main_pane()
-    assert pane.slot is not None
+    pane = page.grid.active_widget()
+    assert pane.viewport is not None
     qtbot.keyClick(pane, Qt.Key.Key_Home)
-    assert pane.slot.viewport.array_index == len(stack.slices) - 1
+    assert pane.viewport.array_index == len(stack.slices) - 1
     assert page.grid.note.action is not None
     qtbot.mouseClick(page.grid.note.action, Qt.MouseButton.LeftButton)
     assert wait_until_idle(window, 20)
     assert asked == [True]
     assert "resampled" in page.title.full_text
     assert not page.grid.note.isVisible()
-    assert sum(pane.isVisible() for pane in page.grid.panes.values()) == 3
+    assert sum(pane.isVisible() for pane in page.grid.widgets) == 3
 
 
 def test_a_refused_series_says_why_in_the_pane(
@@ -233,17 +234,22 @@ def test_the_first_slice_is_shown_where_it_stays_while_the_rest_is_read(
     page: ViewPage, window: MainWindow, slow: _SlowLoad, qtbot: QtBot
 ) -> None:
     page.open_ids("1.2.3.4")
-    pane = page.grid.panes[("left", Plane.AXIAL)]
-    qtbot.waitUntil(lambda: pane.slot is not None, timeout=5000)
-    assert pane.slot is not None
-    assert pane.slot.layer.is_preview
+
+    def first_layer() -> Layer | None:
+        return page.grid.widgets[0].layer
+
+    qtbot.waitUntil(lambda: first_layer() is not None, timeout=5000)
+    layer, pane = first_layer(), page.grid.widgets[0]
+    assert layer is not None
+    assert layer.is_preview
     early = pane.picture()
     qtbot.waitUntil(lambda: "40 %" in pane.progress_text, timeout=5000)
     QApplication.processEvents()
     slow.go_on.set()
     assert wait_until_idle(window, 20)
-    assert pane.slot is not None
-    assert not pane.slot.layer.is_preview
+    layer, pane = first_layer(), page.grid.widgets[0]
+    assert layer is not None
+    assert not layer.is_preview
     assert pane.progress_text == ""
     late = pane.picture()
     assert early is not None
@@ -262,7 +268,7 @@ def test_leaving_stops_the_load_and_coming_back_reads_again(
     window.show_page("view")
     assert wait_until_idle(window, 20)
     assert slow.starts == 2
-    assert page.grid.comparison is not None
+    assert page.arrangement.layers
 
 
 @pytest.mark.parametrize(
@@ -289,5 +295,5 @@ def test_the_first_slice_goes_to_the_pane_of_its_plane(
 ) -> None:
     values = analytic_volume("axial", dtype=np.int16).array[4]
     page._show_first(preview(_record(orientation=letters), values, stand_in=False))
-    filled = [key for key, pane in page.grid.panes.items() if pane.slot is not None]
-    assert filled == [("left", plane)]
+    filled = [number for number, pane in enumerate(page.grid.widgets) if pane.layer is not None]
+    assert filled == [list(Plane).index(plane)]

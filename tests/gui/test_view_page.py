@@ -13,6 +13,7 @@ from pytestqt.qtbot import QtBot
 
 from carez_desktop.domain.volume import VolumeKind
 from carez_desktop.gui.main_window import MainWindow
+from carez_desktop.gui.slice_pane import SlicePane
 from carez_desktop.gui.view_page import ViewPage
 from carez_desktop.rendering.slice_pipeline import value_at
 from carez_desktop.workspace.display_window import DisplayWindow
@@ -20,6 +21,11 @@ from carez_desktop.workspace.plane_basis import Plane
 from tests.builders.analytic_volumes import analytic_volume
 
 Button, Modifier = Qt.MouseButton, Qt.KeyboardModifier
+
+
+def _pane(page: ViewPage, plane: Plane, volume: int = 0) -> SlicePane:
+    """The pane of a plane of the first or second volume, as they are hung first."""
+    return page.grid.widgets[3 * volume + list(Plane).index(plane)]
 
 
 @pytest.fixture
@@ -35,7 +41,7 @@ def page(window: MainWindow) -> ViewPage:
 @pytest.fixture
 def compared(page: ViewPage) -> ViewPage:
     left = analytic_volume("axial", dtype=np.int16)
-    right = replace(left, kind=VolumeKind.SYNTHETIC, frame_of_reference_uid="mapped")
+    right = replace(left, kind=VolumeKind.SYNTHETIC, frame_of_reference_uid="mapped", volume_id="9")
     page.show_volumes(right, left, same_space=True)
     QApplication.processEvents()
     return page
@@ -65,9 +71,10 @@ def _wheel(widget, notches, modifiers=Modifier.NoModifier) -> None:  # type: ign
 def test_grey_under_a_pixel_is_the_windowed_value_of_the_patient_there(
     page: ViewPage, plane: Plane
 ) -> None:
-    pane = page.grid.panes[("left", plane)]
-    assert pane.slot is not None
-    layer, viewport = pane.slot.layer, pane.slot.viewport
+    pane = _pane(page, plane)
+    layer, viewport = pane.layer, pane.viewport
+    assert layer is not None
+    assert viewport is not None
     layer.interpolated = False
     layer.window = DisplayWindow(0.0, 600.0)
     image = pane.picture()
@@ -87,9 +94,10 @@ def test_grey_under_a_pixel_is_the_windowed_value_of_the_patient_there(
 
 
 def test_left_drag_windows_middle_pans_right_zooms(page: ViewPage) -> None:
-    pane = page.grid.panes[("left", Plane.AXIAL)]
-    assert pane.slot is not None
-    layer, viewport = pane.slot.layer, pane.slot.viewport
+    pane = _pane(page, Plane.AXIAL)
+    layer, viewport = pane.layer, pane.viewport
+    assert layer is not None
+    assert viewport is not None
     before = layer.window
     _drag(pane, Button.LeftButton, QPoint(50, 50), QPoint(80, 40))
     assert (layer.window.width, layer.window.center) == (before.width + 30, before.center - 10)
@@ -106,39 +114,39 @@ def test_left_drag_windows_middle_pans_right_zooms(page: ViewPage) -> None:
 def test_wheel_scrolls_ctrl_wheel_zooms_double_click_maximises(
     page: ViewPage, qtbot: QtBot
 ) -> None:
-    pane = page.grid.panes[("left", Plane.CORONAL)]
-    assert pane.slot is not None
-    viewport = pane.slot.viewport
+    pane = _pane(page, Plane.CORONAL)
+    viewport = pane.viewport
+    assert viewport is not None
     number, scale = viewport.slice_number, viewport.mm_per_pixel
     _wheel(pane, -1)
     assert viewport.slice_number == number + 1
     _wheel(pane, 1, Modifier.ControlModifier)
     assert viewport.mm_per_pixel < scale
     qtbot.mouseDClick(pane, Button.LeftButton)
-    assert [key for key, shown in page.grid.panes.items() if shown.isVisible()] == [
-        ("left", Plane.CORONAL)
-    ]
+    assert [shown for shown in page.grid.widgets if shown.isVisible()] == [pane]
     qtbot.mouseDClick(pane, Button.LeftButton)
-    assert sum(shown.isVisible() for shown in page.grid.panes.values()) == 3
+    assert sum(shown.isVisible() for shown in page.grid.widgets) == 3
 
 
 def test_shift_move_carries_the_crosshair_into_every_pane(compared: ViewPage) -> None:
-    pane = compared.grid.panes[("left", Plane.AXIAL)]
-    assert pane.slot is not None
+    pane = _pane(compared, Plane.AXIAL)
+    assert pane.viewport is not None
     at = QPoint(pane.width() // 3, pane.height() // 3)
-    wanted = pane.slot.viewport.pixel_to_lps(at.x(), at.y())
+    wanted = pane.viewport.pixel_to_lps(at.x(), at.y())
     _mouse(QEvent.Type.MouseMove, pane, at, Button.NoButton, Button.NoButton,
            Modifier.ShiftModifier)  # fmt: skip
-    for shown in compared.grid.panes.values():
-        assert shown.slot is not None
-        np.testing.assert_allclose(shown.slot.viewport.cursor_lps, wanted)
+    assert len(compared.grid.widgets) == 6
+    for shown in compared.grid.widgets:
+        assert shown.viewport is not None
+        np.testing.assert_allclose(shown.viewport.cursor_lps, wanted)
 
 
 def test_keys_of_the_command_table(page: ViewPage, qtbot: QtBot) -> None:
-    pane = page.grid.panes[("left", Plane.SAGITTAL)]
-    assert pane.slot is not None
-    layer, viewport = pane.slot.layer, pane.slot.viewport
-    page.actions_of_keys.set_focused(pane)
+    pane = _pane(page, Plane.SAGITTAL)
+    layer, viewport = pane.layer, pane.viewport
+    assert layer is not None
+    assert viewport is not None
+    pane.setFocus()
     qtbot.keyClick(pane, Qt.Key.Key_Home)
     assert viewport.slice_number == 1
     qtbot.keyClick(pane, Qt.Key.Key_Down)
@@ -161,9 +169,9 @@ def test_keys_of_the_command_table(page: ViewPage, qtbot: QtBot) -> None:
 
 
 def test_cine_runs_and_stops(page: ViewPage, qtbot: QtBot) -> None:
-    pane = page.grid.panes[("left", Plane.AXIAL)]
-    assert pane.slot is not None
-    viewport = pane.slot.viewport
+    pane = _pane(page, Plane.AXIAL)
+    viewport = pane.viewport
+    assert viewport is not None
     start = viewport.slice_number
     qtbot.keyClick(pane, Qt.Key.Key_C)
     qtbot.waitUntil(lambda: viewport.slice_number != start, timeout=2000)
@@ -172,26 +180,21 @@ def test_cine_runs_and_stops(page: ViewPage, qtbot: QtBot) -> None:
 
 
 def test_real_is_left_synthetic_right_linked_with_badge(compared: ViewPage) -> None:
-    comparison = compared.grid.comparison
-    assert comparison is not None
-    assert comparison.right is not None
-    assert (comparison.left.is_synthetic, comparison.right.is_synthetic) == (False, True)
-    assert comparison.link_refusal == ""
+    left, right = compared.arrangement.layers
+    assert (left.is_synthetic, right.is_synthetic) == (False, True)
+    assert compared.arrangement.link_refusal(left, right) == ""
     amber = compared.theme.colour("synthetic")
-    for (role, _), pane in compared.grid.panes.items():
+    for number, pane in enumerate(compared.grid.widgets):
         image = pane.grab().toImage()
         strip = [image.pixelColor(x, 14) for x in range(image.width() - 90, image.width())]
-        assert any(colour == amber for colour in strip) is (role == "right")
+        assert any(colour == amber for colour in strip) is (number >= 3)
 
 
 def test_closing_lets_the_volume_go(page: ViewPage) -> None:
     import gc
     import weakref
 
-    comparison = page.grid.comparison
-    assert comparison is not None
-    gone = weakref.ref(comparison.left.volume)
-    del comparison
+    gone = weakref.ref(page.arrangement.layers[0].volume)
     page.close_volumes()
     gc.collect()
     assert gone() is None

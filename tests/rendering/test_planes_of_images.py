@@ -11,7 +11,7 @@ from carez_desktop.domain.volume import SliceAxis, Volume
 from carez_desktop.rendering.annotations import annotate, value_text
 from carez_desktop.rendering.overlay_mask import overlay_mask
 from carez_desktop.rendering.slice_pipeline import SliceSampler, StackSampler
-from carez_desktop.workspace.comparison import Comparison
+from carez_desktop.workspace.arrangement import Arrangement
 from carez_desktop.workspace.layer import Layer
 from carez_desktop.workspace.plane_basis import Plane
 from carez_desktop.workspace.viewport import Viewport
@@ -53,6 +53,14 @@ def test_colours_under_a_pixel_are_those_of_the_voxel(name: str, plane: Plane) -
     assert checked > 20
 
 
+def _viewport_of(layer: Layer) -> Viewport:
+    arrangement = Arrangement()
+    arrangement.show(0, layer)
+    viewport = arrangement.panes[0].viewport
+    assert viewport is not None
+    return viewport
+
+
 def test_non_square_pixels_keep_their_shape() -> None:
     viewport = _pane(IMAGE, (160, 240))
     left, top = viewport.lps_to_pixel(IMAGE.index_to_lps([0, -0.5, -0.5]))
@@ -63,8 +71,7 @@ def test_non_square_pixels_keep_their_shape() -> None:
 
 def test_a_slice_of_a_tilted_stack_shows_the_values_at_its_own_place() -> None:
     stack = tilted_stack()
-    comparison = Comparison(Layer(stack.slices[0], stack=stack))
-    viewport = comparison.slots[0].viewport
+    viewport = _viewport_of(Layer(stack.slices[0], stack=stack))
     viewport.resize(60, 50)
     sampler = StackSampler(stack.slices)
     for number in range(viewport.slice_count):
@@ -116,8 +123,7 @@ def test_the_probe_says_colours_mapped_quantities_and_what_was_not_imaged() -> N
 def test_an_image_without_place_and_scale_claims_neither() -> None:
     array = np.zeros((1, 30, 40), np.int16)
     layer = Layer(Volume("1", array, IMAGE, "US", "arbitrary"), positioned=False, calibrated=False)
-    slot = Comparison(layer).slots[0]
-    note = annotate(slot.viewport, layer)
+    note = annotate(_viewport_of(layer), layer)
     assert (note.letters, note.ruler, note.lines) == (None, None, ())
     assert "no scale" in note.bottom_right
     assert any("column" in line for line in note.bottom_left)
@@ -135,7 +141,7 @@ def test_a_cine_counts_frames_in_their_order_and_tells_the_time() -> None:
         frame_times_ms=(0.0, 40.0, 80.0, 120.0, 160.0),
     )
     layer = Layer(volume, positioned=False)
-    viewport = Comparison(layer).slots[0].viewport
+    viewport = _viewport_of(layer)
     viewport.go_to_slice(0)
     assert viewport.array_index == 0
     viewport.scroll(3)

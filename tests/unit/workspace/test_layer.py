@@ -10,8 +10,9 @@ import pytest
 from carez_desktop.domain.intensity import OverlayPlane
 from carez_desktop.domain.volume import SliceAxis, Volume
 from carez_desktop.domain.window import VoiFunction, VoiLut, VoiWindow
-from carez_desktop.workspace.comparison import Comparison
+from carez_desktop.workspace.arrangement import Arrangement
 from carez_desktop.workspace.display_window import HU_PRESETS, DisplayWindow
+from carez_desktop.workspace.first_hanging import first_hanging
 from carez_desktop.workspace.layer import Layer
 from tests.builders.analytic_volumes import GEOMETRIES, analytic_volume
 from tests.builders.irregular_stacks import tilted_stack
@@ -63,9 +64,12 @@ def test_reasons_for_one_plane_are_told(volume: Volume) -> None:
 
 def test_a_cine_is_never_linked_by_position(volume: Volume) -> None:
     cine = replace(volume, slice_axis=SliceAxis.TIME)
-    comparison = Comparison(Layer(cine), Layer(volume))
-    assert "no position" in comparison.link_refusal
-    assert len(comparison.slots) == 2
+    layers = [Layer(cine), Layer(volume)]
+    arrangement = Arrangement()
+    layout, contents = first_hanging(layers)
+    arrangement.hang(layout, contents)
+    assert "no position" in arrangement.link_refusal(*layers)
+    assert [pane.layers for pane in arrangement.panes] == [(layer,) for layer in layers]
 
 
 def test_graphics_are_those_of_the_slice(volume: Volume) -> None:

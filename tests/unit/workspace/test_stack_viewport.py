@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from carez_desktop.workspace.comparison import Comparison
+from carez_desktop.workspace.arrangement import Arrangement
+from carez_desktop.workspace.first_hanging import first_hanging
 from carez_desktop.workspace.layer import Layer
 from carez_desktop.workspace.stack_viewport import StackViewport
 from tests.builders.analytic_volumes import analytic_volume
@@ -72,10 +73,12 @@ def test_a_stack_beside_a_volume_shows_one_pane_each_linked_in_millimetres() -> 
     stack = tilted_stack()
     left = Layer(stack.slices[3], stack=stack)
     right = Layer(analytic_volume("axial"))
-    comparison = Comparison(left, right)
-    assert comparison.plane_refusal == "Tilted by 20.1 degrees"
-    assert [slot.role for slot in comparison.slots] == ["left", "right"]
-    assert comparison.link_refusal == ""
-    comparison.slots[0].viewport.go_to_slice(0)
-    z = comparison.slots[0].viewport.cursor_lps[2]
-    assert comparison.slots[1].viewport.cursor_lps[2] == pytest.approx(z)
+    layout, contents = first_hanging([left, right])
+    arrangement = Arrangement()
+    arrangement.hang(layout, contents)
+    assert left.plane_refusal == "Tilted by 20.1 degrees"
+    assert [pane.layers for pane in arrangement.panes] == [(left,), (right,)]
+    assert arrangement.link_refusal(left, right) == ""
+    views = [pane.viewport for pane in arrangement.panes]
+    views[0].go_to_slice(0)
+    assert views[1].cursor_lps[2] == pytest.approx(views[0].cursor_lps[2])

@@ -40,6 +40,7 @@ NAMES = {
 }
 MOST_MEMORY = 1.25
 FRAMES = 120
+COMPRESSED = 80
 
 
 @pytest.fixture
@@ -78,7 +79,8 @@ def convert_with_dcm2niix(folder: Path, out: Path) -> None:
 
 def loaded_with_peak(load: Callable[[], Volume]) -> tuple[Volume, float]:
     """A volume, and the largest memory on the way in volumes: above the start, with children."""
-    load()
+    for _ in range(2):  # so that every child has decoded before: what it then keeps is start-up
+        load()
     with PeakMemory() as memory:
         volume = load()
     return volume, memory.above_start_mib * 2**20 / volume.array.nbytes
@@ -133,7 +135,7 @@ def test_uncompressed_ct_of_400_slices(
 def test_compressed_ct(
     context: WorkflowContext, tmp_path: Path, syntax: str, record_row: Callable[..., None]
 ) -> None:
-    record = only_volume(context, write_ct(tmp_path / "ct", 48, syntax))
+    record = only_volume(context, write_ct(tmp_path / "ct", COMPRESSED, syntax))
     compared = syntax != "htj2k"  # which SimpleITK cannot read
 
     def load() -> Volume:
@@ -153,7 +155,7 @@ def test_compressed_ct(
     for key, words, reach in rows if compared else [("", "", "")]:
         record_row(
             TABLE,
-            f"48 x 512 x 512 CT, {NAMES[syntax]}",
+            f"{COMPRESSED} x 512 x 512 CT, {NAMES[syntax]}",
             ours=ms(seconds["ours"]),
             against=f"{words}: {ms(seconds[key])}" if compared else "SimpleITK cannot read it",
             ratio=seconds[key] / seconds["ours"] if compared else None,

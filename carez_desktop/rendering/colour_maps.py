@@ -37,7 +37,7 @@ def _grey() -> Table:
 def _hot_iron() -> Table:
     """PS3.6 B.1.1: red rises first, then green, then blue twice as fast."""
     level = np.arange(256)
-    channels = (2 * level, 2 * (level - 128), 4 * (level - 192))
+    channels = (2 * level, 2 * (level - 128), 4 * (level - 191))
     table = np.stack([np.clip(channel, 0, 255) for channel in channels], axis=1)
     table[255] = 255
     return table.astype(np.uint8)

@@ -129,7 +129,7 @@ def _take_in(
     if copy:
         copying = PartProgress(progress, middle, 1.0)
         scan, sources, findings = copy_files(managed, taken.scan, copying, cancel)
-        taken.scan = scan
+        taken.scan = _without_known(scan, sources, known)
         taken.sources.update(sources)
         taken.findings.extend(findings)
     return taken
@@ -139,6 +139,20 @@ def _only_managed(known: Known, root: Path) -> Known:
     """Return `known` for files that are copies already; others are to be copied."""
     below = f"{root}{os.sep}"
     return lambda path, facts: path.startswith(below) and known(path, facts)
+
+
+def _without_known(scan: ScanResult, copies: Mapping[str, str], known: Known | None) -> ScanResult:
+    """Pass over copies that were made and imported before."""
+    if known is None:
+        return scan
+    same = {path for path in copies if known(path, Path(path).stat())}
+    return replace(
+        scan,
+        headers=tuple(header for header in scan.headers if header.path not in same),
+        objects=tuple(item for item in scan.objects if item.path not in same),
+        volume_files=tuple(path for path in scan.volume_files if str(path) not in same),
+        unchanged=(*scan.unchanged, *sorted(same)),
+    )
 
 
 def _looks_packed(path: Path) -> bool:

@@ -174,6 +174,8 @@ def test_copies_are_verified_private_and_read_instead_of_the_source(
         assert path.read_bytes() == by_uid[path.name.removesuffix(".dcm")]
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert not any("part" in name or ".imports" in name for name in left_in(context.home))
+    again = import_studies(context, paths=[images[0].parent], copy=True)
+    assert (again.files.new, again.files.unchanged, again.files.moved) == (0, 3, 0)
     changed = pydicom.dcmread(images[0])
     changed.PatientComments = "another file with the same instance UID"
     changed.save_as(images[0])

@@ -10,7 +10,10 @@ import numpy.typing as npt
 from carez_desktop.domain.volume import Volume
 from carez_desktop.domain.window import VoiFunction, VoiLut
 
-MINIMUM_WIDTH = 1e-6
+MINIMUM_WIDTH = 1e-12
+"""Narrow enough for diffusion in m2/s (1e-9), far from what float32 cannot tell from 0."""
+
+_RESOLVED = 1e-7
 _SAMPLES = 200_000
 
 
@@ -41,9 +44,10 @@ class DisplayWindow:
 
     @classmethod
     def from_range(cls, low: float, high: float) -> DisplayWindow:
-        """Build from the two ends; equal ends get a width of 1."""
+        """Build from the two ends; ends that float32 cannot tell apart get a width of 1."""
         width = high - low
-        return cls((low + high) / 2.0, width if width > MINIMUM_WIDTH else 1.0)
+        least = max(MINIMUM_WIDTH, _RESOLVED * max(abs(low), abs(high)))
+        return cls((low + high) / 2.0, width if width > least else 1.0)
 
     def dragged(self, dx: float, dy: float, *, step: float) -> DisplayWindow:
         """Return the window after a drag: right widens, down brightens the centre.
@@ -91,7 +95,9 @@ _SHARES = (
 def _sampled(volume: Volume) -> npt.NDArray[np.float32]:
     """Return up to 200 000 finite voxels at a fixed stride, so that percentiles are cheap."""
     flat = volume.array.reshape(-1)
-    values = flat[:: max(1, flat.size // _SAMPLES)].astype(np.float32)
+    with np.errstate(over="ignore"):
+        # What float32 cannot hold is shown as infinite, and counts as little.
+        values = flat[:: max(1, flat.size // _SAMPLES)].astype(np.float32)
     values = values[np.isfinite(values)]
     if volume.padding_value is not None:
         imaged = values[values != volume.padding_value]

@@ -30,6 +30,7 @@ class PaneGrid(QWidget):
         line_drawn(Pane, object, object): A line was drawn with Alt: its ends in LPS mm of the
             pane's space.
         tab_pressed: Tab in a pane.
+        drag_began(str), drag_ended: A drag that changes the view, by its name.
 
     Attributes:
         note: Why an irregular stack has no other planes, with the button that resamples it.
@@ -41,6 +42,8 @@ class PaneGrid(QWidget):
     region_drawn = Signal(object, tuple)
     line_drawn = Signal(object, object, object)
     tab_pressed = Signal()
+    drag_began = Signal(str)
+    drag_ended = Signal()
 
     def __init__(self, theme: Theme, arrangement: Arrangement) -> None:
         """Show an arrangement from now on."""
@@ -162,6 +165,8 @@ class PaneGrid(QWidget):
         widget.maximise_requested.connect(partial(self._with_index, widget, self.toggle_maximised))
         widget.focused.connect(partial(self._with_index, widget, self.arrangement.activate))
         widget.tab_pressed.connect(self.tab_pressed)
+        widget.drag_began.connect(self.drag_began)
+        widget.drag_ended.connect(self.drag_ended)
         widget.series_dropped.connect(partial(self._tell_dropped, widget))
         widget.region_drawn.connect(partial(self._tell_region, widget))
         widget.line_drawn.connect(partial(self._tell_line, widget))

@@ -56,6 +56,10 @@ def test_mutual_information_is_scikit_learns() -> None:
         np.clip(np.digitize(v, e) - 1, 0, 4) for v, e in zip((first, second), edges, strict=True)
     ]
     assert found.mutual_information == pytest.approx(mutual_info_score(*labels), rel=1e-9)
+    # Values on the edges themselves belong where numpy puts them.
+    on_edges = histogram_of(first.astype(np.float32), second.astype(np.float32), 11)
+    counts = np.histogram2d(first, second, 11)[0].astype(int)
+    np.testing.assert_array_equal(on_edges.counts, counts)
 
 
 @pytest.mark.parametrize("name", GEOMETRIES)

@@ -12,6 +12,7 @@ from PySide6.QtCore import QCoreApplication, QEventLoop, QTimer
 from PySide6.QtWidgets import QApplication
 
 from carez_desktop.errors import NotFoundError, StorageError
+from carez_desktop.gui.drop_veil import is_bundle
 from carez_desktop.gui.job_bridge import JobBridge
 from carez_desktop.gui.main_window import MainWindow, PageEntry
 from carez_desktop.gui.page_parts import Page
@@ -21,7 +22,6 @@ from carez_desktop.jobs.job_runner import JobRunner
 from carez_desktop.workflows.context import WorkflowContext, open_context
 from carez_desktop.workflows.describe_workstation import describe_workstation
 
-_BUNDLE_SUFFIXES = (".h5", ".hdf5")
 _SCREENSHOT_SECONDS = 60.0
 _WARM_UP_MILLISECONDS = 800
 
@@ -90,6 +90,11 @@ def _entries(session: Session) -> tuple[PageEntry, ...]:
 
         return BundlesPage(session)
 
+    def settings() -> Page:
+        from carez_desktop.gui.settings_page import SettingsPage
+
+        return SettingsPage(session)
+
     return (
         PageEntry("library", "Library", "ph.folder-open", library),
         PageEntry("view", "View", "ph.cube", view),
@@ -97,6 +102,7 @@ def _entries(session: Session) -> tuple[PageEntry, ...]:
         PageEntry("generate", "Generate", "ph.magic-wand", generate),
         PageEntry("evaluate", "Evaluate", "ph.chart-bar", evaluate),
         PageEntry("bundles", "Bundles", "ph.package", bundles),
+        PageEntry("settings", "Settings", "ph.gear", settings, at_end=True),
     )
 
 
@@ -149,7 +155,7 @@ def open_paths(window: MainWindow, paths: list[Path]) -> None:
     """Import folders and files; open a bundle on its first case."""
     from carez_desktop.gui.library_page import LibraryPage
 
-    bundles = [path for path in paths if path.suffix.lower() in _BUNDLE_SUFFIXES]
+    bundles = [path for path in paths if is_bundle(path)]
     others = [path for path in paths if path not in bundles]
     library = window.page("library")
     if others and isinstance(library, LibraryPage):

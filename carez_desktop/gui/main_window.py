@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QEvent, QSettings, QSize, Qt
-from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeyEvent
+from PySide6.QtGui import (
+    QCloseEvent,
+    QDragEnterEvent,
+    QDragLeaveEvent,
+    QDropEvent,
+    QKeyEvent,
+)
 from PySide6.QtWidgets import (
     QButtonGroup,
     QHBoxLayout,
     QMainWindow,
+    QMenu,
     QStackedWidget,
     QToolButton,
     QVBoxLayout,
@@ -21,10 +27,11 @@ from PySide6.QtWidgets import (
 
 from carez_desktop.gui.command_keys import CommandKeys
 from carez_desktop.gui.job_indicator import JobIndicator
-from carez_desktop.gui.keys_overlay import KeysOverlay
 from carez_desktop.gui.page_parts import Page, words
 from carez_desktop.gui.session import Session
 from carez_desktop.gui.theme import icon
+from carez_desktop.gui.window_history import WindowHistory
+from carez_desktop.gui.window_overlays import WindowOverlays
 
 _SETTINGS_FILE = "workstation.ini"
 _FIRST_SIZE = QSize(1280, 800)
@@ -36,12 +43,14 @@ class PageEntry:
 
     Attributes:
         build: Makes the page when it is first needed, so that the shell paints fast.
+        at_end: It stands at the foot of the rail, apart from the way of the data.
     """
 
     id: str
     title: str
     icon: str
     build: Callable[[], Page]
+    at_end: bool = False
 
 
 class MainWindow(QMainWindow):
@@ -68,7 +77,8 @@ class MainWindow(QMainWindow):
         layout.addWidget(self._stack, 1)
         self.setCentralWidget(centre)
         self._build_status_bar()
-        self._keys = KeysOverlay(session.theme, self)
+        self.overlays = WindowOverlays(session, self)
+        self._history = WindowHistory(session, self.overlays.note, self)
         self._register_commands()
         self._command_keys = CommandKeys(session, self)
         session.page_requested.connect(self.show_page)
@@ -127,32 +137,58 @@ class MainWindow(QMainWindow):
         layout.setSpacing(2)
         group = QButtonGroup(self)
         group.setExclusive(True)
-        for number, entry in enumerate(entries, start=1):
-            made = QToolButton()
-            made.setObjectName("rail_button")
-            made.setText(entry.title)
-            made.setIcon(icon(theme, entry.icon))
-            made.setIconSize(QSize(theme.size("icon"), theme.size("icon")))
-            made.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
-            made.setFixedWidth(theme.size("rail") - 1)
-            made.setCheckable(True)
-            made.setToolTip(self.session.key_map.tooltip(f"page_{number}"))
-            made.clicked.connect(partial(self.show_page, entry.id))
-            group.addButton(made)
-            layout.addWidget(made)
-            self._buttons[entry.id] = made
+        for entry in (entry for entry in entries if not entry.at_end):
+            layout.addWidget(self._rail_button(entry, group))
         layout.addStretch(1)
-        keys = QToolButton()
-        keys.setObjectName("rail_button")
-        keys.setText("Keys")
-        keys.setIcon(icon(theme, "ph.keyboard"))
-        keys.setIconSize(QSize(theme.size("icon"), theme.size("icon")))
-        keys.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
-        keys.setFixedWidth(theme.size("rail") - 1)
-        keys.setToolTip(self.session.key_map.tooltip("show_keys"))
-        keys.clicked.connect(self._toggle_keys)
-        layout.addWidget(keys)
+        for entry in (entry for entry in entries if entry.at_end):
+            layout.addWidget(self._rail_button(entry, group))
+        self._menu_button = self._look_of_rail(QToolButton(), "Menu", "ph.list")
+        self._menu_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self._menu_button.setMenu(QMenu(self._menu_button))
+        self._menu_button.menu().aboutToShow.connect(self._fill_menu)
+        layout.addWidget(self._menu_button)
+        self.session.key_map.changed.connect(self._tell_keys)
+        self._tell_keys()
         return rail
+
+    def _rail_button(self, entry: PageEntry, group: QButtonGroup) -> QToolButton:
+        made = self._look_of_rail(QToolButton(), entry.title, entry.icon)
+        made.setCheckable(True)
+        made.clicked.connect(partial(self.show_page, entry.id))
+        group.addButton(made)
+        self._buttons[entry.id] = made
+        return made
+
+    def _look_of_rail(self, button: QToolButton, title: str, icon_name: str) -> QToolButton:
+        theme = self.session.theme
+        button.setObjectName("rail_button")
+        button.setText(title)
+        button.setIcon(icon(theme, icon_name))
+        button.setIconSize(QSize(theme.size("icon"), theme.size("icon")))
+        button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
+        button.setFixedWidth(theme.size("rail") - 1)
+        return button
+
+    def _tell_keys(self) -> None:
+        """Write the keys that the buttons have now into their tooltips."""
+        keys = self.session.key_map
+        for number, button in enumerate(self._buttons.values(), start=1):
+            is_page = number <= len(self._rail_pages())
+            button.setToolTip(keys.tooltip(f"page_{number}" if is_page else "settings"))
+        self._menu_button.setToolTip(keys.tooltip("show_menu"))
+
+    def _rail_pages(self) -> tuple[str, ...]:
+        """Return the ids of the pages that the way of the data goes through."""
+        return tuple(entry.id for entry in self._entries.values() if not entry.at_end)
+
+    def _fill_menu(self) -> None:
+        """Make the menu when it is first opened."""
+        menu = self._menu_button.menu()
+        if menu.isEmpty():
+            from carez_desktop.gui.command_menu import command_menu
+
+            menu.aboutToShow.disconnect(self._fill_menu)
+            command_menu(self.session, menu)
 
     def _build_status_bar(self) -> None:
         bar = self.statusBar()
@@ -167,10 +203,13 @@ class MainWindow(QMainWindow):
 
     def _register_commands(self) -> None:
         commands = self.session.commands
-        commands.register("show_keys", self._toggle_keys)
         commands.register("quit", self.close)
-        commands.register("import_folder", self._choose_folder)
-        for number, name in enumerate(self._entries, start=1):
+        commands.register("show_menu", self._menu_button.showMenu)
+        commands.register("settings", partial(self.show_page, "settings"))
+        commands.register("import_folder", partial(self._import, "choose_folder"))
+        commands.register("import_files", partial(self._import, "choose_files"))
+        commands.register("full_screen", self._toggle_full_screen, checked=self.isFullScreen)
+        for number, name in enumerate(self._rail_pages(), start=1):
             commands.register(f"page_{number}", partial(self.show_page, name))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -189,16 +228,16 @@ class MainWindow(QMainWindow):
             self._command_keys.let_go()
         super().changeEvent(event)
 
-    def _toggle_keys(self) -> None:
-        self._keys.toggle()
+    def _toggle_full_screen(self) -> None:
+        if self.isFullScreen():
+            self.showNormal()
+        else:
+            self.showFullScreen()
 
-    def _choose_folder(self) -> None:
-        from carez_desktop.gui.library_page import LibraryPage
-
+    def _import(self, choose: str) -> None:
+        """Go to the library and ask there what to import."""
         self.show_page("library")
-        page = self.page("library")
-        if isinstance(page, LibraryPage):
-            page.choose_folder()
+        getattr(self.page("library"), choose)()
 
     # -- what is remembered --------------------------------------------------------------------
 
@@ -213,14 +252,25 @@ class MainWindow(QMainWindow):
     # -- dropping ------------------------------------------------------------------------------
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        """Take folders and files anywhere in the window."""
-        if any(url.isLocalFile() for url in event.mimeData().urls()):
+        """Take folders, archives, files and bundles anywhere in the window."""
+        from carez_desktop.gui.drop_veil import dropped_paths
+
+        paths = dropped_paths(event.mimeData())
+        if paths:
             event.acceptProposedAction()
+            self.overlays.tell_drop(paths)
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
+        """Show the page again."""
+        self.overlays.end_drop()
+        super().dragLeaveEvent(event)
 
     def dropEvent(self, event: QDropEvent) -> None:
         """Import what was dropped, or open a bundle."""
-        urls = event.mimeData().urls()
-        paths = tuple(Path(url.toLocalFile()) for url in urls if url.isLocalFile())
+        from carez_desktop.gui.drop_veil import dropped_paths
+
+        self.overlays.end_drop()
+        paths = dropped_paths(event.mimeData())
         if paths:
             event.acceptProposedAction()
             self.session.paths_requested.emit(paths)

@@ -9,7 +9,10 @@ from carez_desktop.gui.theme import Theme
 from carez_desktop.workflows.context import WorkflowContext
 from carez_desktop.workflows.describe_workstation import WorkstationFacts
 from carez_desktop.workspace.command_registry import CommandRegistry
+from carez_desktop.workspace.display_file import load_display
+from carez_desktop.workspace.display_options import DisplayState
 from carez_desktop.workspace.keys_file import load_key_map
+from carez_desktop.workspace.undo import UndoStack
 
 
 class Session(QObject):
@@ -30,6 +33,8 @@ class Session(QObject):
     Attributes:
         commands: What every command does now; pages and panels register theirs.
         key_map: Which keys run them; `key_findings` says what of the kept ones is not used.
+        display: What is written over panes; `display_findings` is alike.
+        changes: What can be undone on a page, by the page's id.
         listed: Ids of the volumes that the Library page lists and that open, in its order.
     """
 
@@ -61,3 +66,6 @@ class Session(QObject):
         self.listed: tuple[str, ...] = ()
         self.commands = CommandRegistry()
         self.key_map, self.key_findings = load_key_map(context.home)
+        options, self.display_findings = load_display(context.home)
+        self.display = DisplayState(options)
+        self.changes = {"view": UndoStack(), "library": UndoStack()}

@@ -21,6 +21,16 @@ QWidget#rail { background: $panel; border-right: 1px solid $line; }
 QWidget#panel { background: $panel; border-left: 1px solid $line; }
 QWidget#card { background: $panel; border-radius: ${radius}px; }
 QFrame#overlay { background: $panel; border: 1px solid $line; border-radius: ${radius}px; }
+QLabel#window_note { background: $raised; border: 1px solid $line; border-radius: ${radius}px;
+  padding: ${space_2}px ${space_3}px; }
+QFrame#capture { background: $raised; border-left: 3px solid $accent; }
+QMenu { background: $raised; border: 1px solid $line; padding: ${space_1}px 0; }
+QMenu::item { padding: ${space_1}px ${space_5}px ${space_1}px ${space_4}px; }
+QMenu::item:selected { background: $line; }
+QMenu::item:disabled { color: $faint; }
+QMenu::separator { height: 1px; background: $line; margin: ${space_1}px ${space_2}px; }
+QMenu::indicator { width: 12px; height: 12px; left: 3px; }
+QMenu::indicator:checked { image: url("$icons/check_light.png"); }
 QFrame#separator { background: $line; border: none; }
 QWidget#bar { background: $ground; border-bottom: 1px solid $line; }
 QWidget#canvas { background: $canvas; }
@@ -41,6 +51,7 @@ QFrame#error_bar { background: $raised; border-left: 3px solid $bad; }
 QFrame#notice_bar { background: $raised; border-left: 3px solid $accent; }
 QToolButton#rail_button { border: none; border-left: 3px solid transparent; color: $muted;
   padding: ${space_2}px 0; font-size: ${label}px; background: transparent; }
+QToolButton#rail_button::menu-indicator { image: none; }
 QToolButton#rail_button:hover { background: $raised; color: $text; }
 QToolButton#rail_button:checked { color: $text; border-left: 3px solid $accent;
   background: $raised; }

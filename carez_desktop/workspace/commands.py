@@ -83,7 +83,7 @@ _SLICES: tuple[Command, ...] = (
     *_view(
         "Slices",
         "frames",
-        ("cine", "Play or stop the slices or frames", ("C",), "cine loop"),
+        ("cine", "Play or stop", ("C",), "cine loop slices frames film"),
         ("cine_faster", "Play faster", ("]",), "cine frame rate"),
         ("cine_slower", "Play slower", ("[",), "cine frame rate"),
     ),
@@ -100,20 +100,20 @@ _PICTURE: tuple[Command, ...] = (
         "Picture",
         "volume",
         ("fit", "Fit the picture into the pane", ("=",), "zoom"),
-        ("one_to_one", "One pixel of the image on one of the screen", ("Z",), "zoom 1:1"),
+        ("one_to_one", "One pixel to one of the screen", ("Z",), "zoom 1:1"),
         ("zoom_in", "Magnify", ("+",), "zoom in"),
         ("zoom_out", "Make smaller", ("-",), "zoom out"),
         ("invert", "Invert black and white", ("I",)),
         ("flip_horizontal", "Mirror left and right", ("H",), "flip"),
         ("flip_vertical", "Mirror up and down", ("V",), "flip"),
-        ("turn_right", "Turn by a quarter to the right", ("R",), "rotate 90"),
-        ("turn_left", "Turn by a quarter to the left", ("Shift+R",), "rotate 90"),
+        ("turn_right", "Turn right by a quarter", ("R",), "rotate 90"),
+        ("turn_left", "Turn left by a quarter", ("Shift+R",), "rotate 90"),
         ("interpolation", "Smooth or plain pixels", ("N",), "interpolation nearest linear"),
-        ("reset", "Reset window, zoom and mirror", ("Space",)),
+        ("reset", "Reset window and zoom", ("Space",)),
         undoable=True,
     ),
     *_view(
-        "Picture",
+        "Planes",
         "planes",
         ("plane_axial", "Axial plane", ("Shift+A",)),
         ("plane_sagittal", "Sagittal plane", ("Shift+S",)),
@@ -123,7 +123,7 @@ _PICTURE: tuple[Command, ...] = (
         ("oblique_up", "Tip the plane up", ("Alt+Up",), "oblique rotate"),
         ("oblique_down", "Tip the plane down", ("Alt+Down",), "oblique rotate"),
         ("oblique_reset", "Straighten an oblique plane", ("Alt+Home",), "rotate"),
-        ("slab_mode", "Thin plane, MIP, MinIP or mean", ("S",), "slab thick"),
+        ("slab_mode", "Thin, MIP, MinIP, mean", ("S",), "slab thick"),
         ("slab_thicker", "Thicker slab", (".",), "slab mip"),
         ("slab_thinner", "Thinner slab", (",",), "slab mip"),
         undoable=True,
@@ -154,29 +154,29 @@ _COMPARE: tuple[Command, ...] = (
         ("compare_checkerboard", "Checkerboard", ("K",), "compare chess"),
         ("compare_blend", "Blend", ("B",), "compare opacity fade"),
         ("compare_difference", "Difference map", ("D",), "compare subtract"),
-        ("compare_more", "Move the curtain or blend on", ("Shift+Right",), "opacity tiles"),
-        ("compare_less", "Move the curtain or blend back", ("Shift+Left",), "opacity tiles"),
+        ("compare_more", "More curtain or blend", ("Shift+Right",), "opacity tiles"),
+        ("compare_less", "Less curtain or blend", ("Shift+Left",), "opacity tiles"),
         undoable=True,
     ),
     Command(
         "flicker",
-        "Flicker: the other volume while the key is held",
+        "Flicker while held",
         ("F",),
         "view",
         "Compare",
         "second",
         is_held=True,
-        words="compare toggle",
+        words="compare toggle other volume",
     ),
     *_view(
-        "Compare",
+        "Links",
         "volume",
         ("link_position", "Link the position", ("L",), "scroll crosshair"),
         ("link_view", "Link zoom and movement", ("Shift+L",), "pan"),
         ("link_window", "Link the window", ("Ctrl+L",), "level"),
     ),
     *_view(
-        "Compare",
+        "Links",
         "second",
         ("register", "Register the two volumes", ("Ctrl+R",), "registration align"),
         ("joint_histogram", "Joint histogram", ("J",), "plot mutual information"),
@@ -187,18 +187,22 @@ _COMPARE: tuple[Command, ...] = (
 _SCREEN: tuple[Command, ...] = (
     *_view(
         "On screen",
+        "",
+        ("hide_identity", "Hide the patient's identity", ("P",), "show name anonymous privacy"),
+        ("corner_texts", "Texts in the corners", ("T",), "show hide annotations"),
+    ),
+    *_view(
+        "On screen",
         "volume",
-        ("hide_identity", "Hide or show the patient's identity", ("P",), "name anonymous privacy"),
-        ("corner_texts", "Show or hide the texts", ("T",), "annotations corners"),
-        ("crosshair", "Show or hide the crosshair", ("X",), "lines"),
-        ("overlays", "Show or hide the source's graphics", ("O",)),
-        ("colour_bar", "Show or hide the colour bar", ("Shift+M",), "scale legend"),
-        ("export_picture", "Save the pane as a picture", ("Ctrl+E",), "png export screenshot"),
+        ("crosshair", "Crosshair", ("X",), "lines"),
+        ("overlays", "Graphics of the source", ("O",)),
+        ("colour_bar", "Colour bar", ("Shift+M",), "scale legend"),
+        ("export_picture", "Save a picture of the pane", ("Ctrl+E",), "png export screenshot"),
     ),
     *_view(
         "On screen",
         "frames",
-        ("export_cine", "Save the slices or frames as a film", ("Ctrl+Shift+E",), "gif mp4 movie"),
+        ("export_cine", "Save a film", ("Ctrl+Shift+E",), "gif mp4 movie slices frames export"),
     ),
 )
 
@@ -208,7 +212,7 @@ _LAYOUT: tuple[Command, ...] = (
         "",
         ("layout_1", "One pane", ("Alt+1",), "layout 1x1"),
         ("layout_2", "Two panes side by side", ("Alt+2",), "layout 1x2"),
-        ("layout_3", "One large and two small panes", ("Alt+3",), "layout 1+2"),
+        ("layout_3", "One large, two small panes", ("Alt+3",), "layout 1+2"),
         ("layout_4", "Four panes", ("Alt+4",), "layout 2x2"),
         ("layout_5", "Three planes beside three", ("Alt+5",), "layout 3|3 two volumes studies"),
         ("layout_6", "Three planes over three", ("Alt+6",), "layout 3/3 two volumes studies"),
@@ -217,7 +221,7 @@ _LAYOUT: tuple[Command, ...] = (
     *_view(
         "Layout",
         "panes",
-        ("maximise", "Maximise the pane (also a double click)", ("Return",)),
+        ("maximise", "Maximise the pane", ("Return",)),
         ("pane_next", "Next pane", ("Ctrl+Right",)),
         ("pane_previous", "Previous pane", ("Ctrl+Left",)),
     ),
@@ -225,7 +229,7 @@ _LAYOUT: tuple[Command, ...] = (
         "Layout",
         "",
         ("fold_panel", "Fold the panel on the right", ("Tab",), "sidebar"),
-        ("second_window", "Second window for a second screen", ("Ctrl+Shift+N",), "monitor"),
+        ("second_window", "Second window", ("Ctrl+Shift+N",), "monitor screen"),
     ),
 )
 
@@ -233,18 +237,18 @@ _LIBRARY: tuple[Command, ...] = (
     Command("search", "Search the library", ("Ctrl+F",), "library", "Library"),
     Command("open_row", "Open the chosen series", ("Return",), "library", "Library", "row"),
     Command(
-        "compare_rows", "Compare the two chosen series", ("Ctrl+Return",), "library", "Library",
+        "compare_rows", "Compare two chosen series", ("Ctrl+Return",), "library", "Library",
         "two_rows",
     ),
     Command("copy_rows", "Copy the chosen rows", ("Ctrl+C",), "library", "Library", "rows"),
     Command("tag_rows", "Tag the chosen series", ("Ctrl+T",), "library", "Library", "rows"),
     Command(
-        "remove_rows", "Remove the chosen series from the library", ("Del",), "library", "Library",
+        "remove_rows", "Remove the chosen series", ("Del",), "library", "Library",
         "rows", words="delete",
     ),
     Command(
-        "rescan", "Look for moved and vanished files", ("F5",), "library", "Library",
-        words="refresh rescan",
+        "rescan", "Look for moved files", ("F5",), "library", "Library",
+        words="refresh rescan vanished",
     ),
     Command("choose_labels", "Labels from a CSV", (), "library", "Library", words="outcomes"),
     Command(
@@ -259,10 +263,10 @@ _WINDOW: tuple[Command, ...] = (
         "show_keys", "Show all keys", ("?", "F1"), "window", "Workstation", words="help shortcuts"
     ),
     Command(
-        "settings", "Settings: keys, texts, units", ("Ctrl+,",), "window", "Workstation",
-        words="preferences options bind",
+        "settings", "Settings", ("Ctrl+,",), "window", "Workstation",
+        words="preferences options bind keys texts units",
     ),
-    Command("show_menu", "Menu of all commands", ("F10",), "window", "Workstation"),
+    Command("show_menu", "Menu", ("F10",), "window", "Workstation"),
     Command("undo", "Undo", ("Ctrl+Z",), "window", "Workstation", "undo", words="take back"),
     Command(
         "redo", "Redo", ("Ctrl+Shift+Z", "Ctrl+Y"), "window", "Workstation", "redo", words="again"
@@ -271,11 +275,11 @@ _WINDOW: tuple[Command, ...] = (
         "import_folder", "Import a folder", ("Ctrl+O",), "window", "Workstation", words="open load"
     ),
     Command(
-        "import_files", "Import files, a DICOMDIR or a ZIP", ("Ctrl+Shift+O",), "window",
-        "Workstation", words="open load nifti nrrd",
+        "import_files", "Import files or a ZIP", ("Ctrl+Shift+O",), "window",
+        "Workstation", words="open load nifti nrrd dicomdir",
     ),
     Command(
-        "full_screen", "Full screen or window", ("F11",), "window", "Workstation", words="maximise"
+        "full_screen", "Full screen", ("F11",), "window", "Workstation", words="maximise"
     ),
     Command("quit", "Quit", ("Ctrl+Q",), "window", "Workstation", words="exit close"),
     Command("page_1", "Library", ("Ctrl+1",), "window", "Pages"),
@@ -314,14 +318,14 @@ CONDITIONS: dict[str, str] = {
 """Conditions that commands need -> what to say where nobody says more."""
 
 MOUSE: tuple[tuple[str, str], ...] = (
-    ("Left button", "Window: right widens, down brightens the centre"),
+    ("Left button", "Window: width, level"),
     ("Middle button", "Move the picture"),
     ("Right button", "Zoom: up magnifies"),
     ("Wheel", "Slices"),
     ("Ctrl + wheel", "Zoom at the pointer"),
     ("Double click", "Maximise the pane"),
-    ("Shift + move", "Crosshair in every linked pane"),
-    ("Two fingers", "Slices; with Shift move the picture"),
+    ("Shift + move", "Linked crosshair"),
+    ("Two fingers", "Slices; Shift moves"),
     ("Pinch", "Zoom at the fingers"),
 )
 

@@ -69,9 +69,9 @@ def test_shortcuts_change_pages_and_show_the_keys(window: MainWindow, qtbot: QtB
     qtbot.keyClick(window, Qt.Key.Key_2, Qt.KeyboardModifier.ControlModifier)
     assert window.current == "view"
     qtbot.keyClick(window, Qt.Key.Key_Question, Qt.KeyboardModifier.ShiftModifier)
-    assert window._keys.isVisible()
-    qtbot.keyClick(window._keys, Qt.Key.Key_Escape)
-    assert not window._keys.isVisible()
+    assert window.overlays.keys.isVisible()
+    qtbot.keyClick(window.overlays.keys, Qt.Key.Key_Escape)
+    assert not window.overlays.keys.isVisible()
 
 
 def test_page_and_size_come_back(make_window: Callable[[Path], MainWindow], tmp_path: Path) -> None:

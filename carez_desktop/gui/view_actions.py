@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from PySide6.QtCore import QObject, Qt, QTimer
+from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
 from carez_desktop.gui.view_layout import PaneGrid
 from carez_desktop.workspace.layer import Layer
@@ -27,10 +27,15 @@ def frame_milliseconds(layer: Layer) -> int:
 class ViewActions(QObject):
     """Act on the active pane, or on all of them; nothing happens in an empty one.
 
+    Signals:
+        playing_changed: The cine began, ended, or runs at another rate.
+
     Attributes:
         cine: Runs while slices or frames play.
         frames_per_second: Chosen by a person; 0 takes what the source says.
     """
+
+    playing_changed = Signal()
 
     def __init__(self, grid: PaneGrid, parent: QObject) -> None:
         """Act on the panes of a grid."""
@@ -70,21 +75,30 @@ class ViewActions(QObject):
         return table
 
     @property
+    def rate(self) -> float:
+        """Frames of a second at which the active pane plays or would play."""
+        layer = self._layer()
+        return 1000.0 / self._milliseconds(layer) if layer is not None else 15.0
+
+    @property
     def is_playing(self) -> bool:
         """Whether slices or frames play."""
         return self.cine.isActive()
 
     def stop(self) -> None:
         """Stop what plays."""
-        self.cine.stop()
+        if self.cine.isActive():
+            self.cine.stop()
+            self.playing_changed.emit()
 
     def toggle_cine(self) -> None:
         """Play or stop."""
         viewport, layer = self._viewport(), self._layer()
         if self.cine.isActive():
-            self.cine.stop()
+            self.stop()
         elif viewport is not None and layer is not None and viewport.slice_count > 1:
             self.cine.start(self._milliseconds(layer))
+            self.playing_changed.emit()
 
     def set_frame_rate(self, frames_per_second: float) -> None:
         """Play at a rate, also what plays now; 0 takes what the source says."""
@@ -92,10 +106,11 @@ class ViewActions(QObject):
         layer = self._layer()
         if self.cine.isActive() and layer is not None:
             self.cine.setInterval(self._milliseconds(layer))
+        self.playing_changed.emit()
 
     def reset(self) -> None:
         """Return every pane to its first window, plane, zoom and side."""
-        self.cine.stop()
+        self.stop()
         arrangement = self._grid.arrangement
         for pane in arrangement.panes:
             viewport = pane.viewport
@@ -138,7 +153,7 @@ class ViewActions(QObject):
     def _cine_step(self) -> None:
         viewport = self._viewport()
         if viewport is None:
-            self.cine.stop()
+            self.stop()
         elif viewport.slice_number == viewport.slice_count:
             viewport.go_to_slice(0)
         else:

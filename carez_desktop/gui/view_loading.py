@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from carez_desktop.domain.geometry import VolumeGeometry
+from carez_desktop.domain.hanging import Hanging
 from carez_desktop.domain.study import AttributeValue, VolumeRecord
 from carez_desktop.domain.volume import SliceAxis, Volume
 from carez_desktop.gui.job_bridge import JobCall
 from carez_desktop.gui.record_words import is_calibrated, is_positioned
+from carez_desktop.gui.view_hanging import TimePoint, hanging_of, place_of_plane, time_points_of
 from carez_desktop.progress import PartProgress, ProgressReporter
 from carez_desktop.workflows.context import WorkflowContext
 from carez_desktop.workspace.layer import Layer
+from carez_desktop.workspace.plane_basis import Plane, acquired_plane
 
 RESAMPLED = "resampled"
 _LETTER_AXES = {
@@ -51,19 +54,35 @@ class FirstSlice:
     Attributes:
         layer: Shows it, with a place that is only known roughly.
         is_flat: Whether the whole will have one pane only.
+        layout: Id of the layout that the whole will have.
+        place: Index of its pane there.
     """
 
     layer: Layer
     is_flat: bool
+    layout: str = ""
+    place: int = 0
 
 
 @dataclass(frozen=True, eq=False)
 class LoadedLayers:
-    """What a load brings: one layer or two."""
+    """What a load brings.
+
+    Attributes:
+        left: One layer.
+        right: Another one to lay beside it.
+        same_space: One was made from the other.
+        hanging: The protocol that fits best; None where none does.
+        by_id: The layers by the ids that were asked for.
+        times: Volumes of the set that the first one belongs to.
+    """
 
     left: Layer
     right: Layer | None
     same_space: bool = False
+    hanging: Hanging | None = None
+    times: tuple[TimePoint, ...] = ()
+    by_id: Mapping[str, Layer] = field(default_factory=dict)
 
 
 def load_layers(
@@ -81,19 +100,43 @@ def load_layers(
         CarezError: As `load_volume`.
     """
     from carez_desktop.workflows.describe_library import describe_library
+    from carez_desktop.workflows.describe_volume import describe_volume
     from carez_desktop.workflows.find_case_source import find_case_source
 
     stand_in = describe_library(context).stand_in
     source = find_case_source(context, volume_id=request.first) if with_source else ""
     other = request.second or source
+    ids = [request.first, *([other] if other else [])]
+    records = [describe_volume(context, volume_id=volume_id) for volume_id in ids]
+    hanging = hanging_of(context, records) if with_source else None
     share = PartProgress(call.progress, 0.0, 0.5 if other else 1.0)
-    partial = _nothing if other else call.partial
-    left = _load(context, request.first, share, call, partial, stand_in, request.resampled)
+
+    def first_slice(first: FirstSlice) -> None:
+        call.partial(_placed(first, None if request.resampled else hanging))
+
+    partial = _nothing if other else first_slice
+    left = _load(context, records[0], ids[0], share, call, partial, stand_in, request.resampled)
     right = None
     if other:
         rest = PartProgress(call.progress, 0.5, 1.0)
-        right = _load(context, other, rest, call, _nothing, stand_in, resampled=False)
-    return LoadedLayers(left, right, same_space=bool(source) and other == source)
+        right = _load(context, records[1], other, rest, call, _nothing, stand_in, resampled=False)
+    times = time_points_of(context, records[0]) if records[0] is not None and not other else ()
+    is_same = bool(source) and other == source
+    found = [layer for layer in (left, right) if layer is not None]
+    by_id = dict(zip(ids, found, strict=True))
+    fitting = None if request.resampled else hanging
+    return LoadedLayers(left, right, is_same, fitting, times, by_id)
+
+
+def _placed(first: FirstSlice, hanging: Hanging | None) -> FirstSlice:
+    """Say in which pane of which layout a first slice will stay."""
+    plane = acquired_plane(first.layer.volume.geometry)
+    if hanging is not None:
+        place = place_of_plane(hanging, first.layer.volume.volume_id, plane)
+        return replace(first, layout=hanging.protocol.layout, place=place)
+    if first.is_flat:
+        return replace(first, layout="1x1")
+    return replace(first, layout="1+2", place=list(Plane).index(plane))
 
 
 def _nothing(_: object) -> None:
@@ -102,6 +145,7 @@ def _nothing(_: object) -> None:
 
 def _load(
     context: WorkflowContext,
+    record: VolumeRecord | None,
     volume_id: str,
     progress: ProgressReporter,
     call: JobCall,
@@ -109,10 +153,8 @@ def _load(
     stand_in: bool,
     resampled: bool,
 ) -> Layer:
-    from carez_desktop.workflows.describe_volume import describe_volume
     from carez_desktop.workflows.load_volume import load_volume
 
-    record = describe_volume(context, volume_id=volume_id)
     is_told = False
 
     def first_slice(part: tuple[int, npt.NDArray[Any]]) -> None:
@@ -200,7 +242,7 @@ def preview(record: VolumeRecord, values: npt.NDArray[Any], *, stand_in: bool) -
         or not is_positioned(record)
         or record.shape[0] == 1
     )
-    return FirstSlice(layer, is_flat)
+    return _placed(FirstSlice(layer, is_flat), None)
 
 
 def _pixel_spacing(record: VolumeRecord) -> tuple[float, float]:

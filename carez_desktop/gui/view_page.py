@@ -1,30 +1,42 @@
-"""The View page: the panes of one arrangement, its panel, and what is read into it."""
+"""The View page: the panes of one arrangement, the panel beside them, and what is open."""
 
 from __future__ import annotations
 
+import logging
 from functools import partial
 
 from PySide6.QtWidgets import QPushButton, QStackedWidget
 
 from carez_desktop.domain.volume import Volume
 from carez_desktop.errors import CarezError
-from carez_desktop.gui.job_bridge import JobCall
 from carez_desktop.gui.layout_menu import LayoutButton
 from carez_desktop.gui.page_parts import EmptyState, Page
 from carez_desktop.gui.plane_note import PlaneNote
+from carez_desktop.gui.play_bar import PlayBar
 from carez_desktop.gui.session import Session
 from carez_desktop.gui.view_actions import ViewActions
+from carez_desktop.gui.view_commands import register_view_commands
 from carez_desktop.gui.view_layout import PaneGrid
-from carez_desktop.gui.view_loading import FirstSlice, LoadedLayers, ViewRequest, load_layers
+from carez_desktop.gui.view_loading import LoadedLayers, ViewRequest
+from carez_desktop.gui.view_opening import ViewOpening
 from carez_desktop.gui.view_panel import ViewPanel
-from carez_desktop.jobs.job_runner import Job, JobStatus, time_left_text
-from carez_desktop.workspace.arrangement import Arrangement, PaneContent, same_source
+from carez_desktop.gui.view_times import ViewTimes
+from carez_desktop.workspace.arrangement import Arrangement, same_source
 from carez_desktop.workspace.first_hanging import first_hanging, real_first
+from carez_desktop.workspace.hanging import hang
 from carez_desktop.workspace.layer import Layer
-from carez_desktop.workspace.layouts import LAYOUTS, Layout, layout_of
-from carez_desktop.workspace.plane_basis import Plane, acquired_plane
+from carez_desktop.workspace.layouts import Layout, layout_of
+from carez_desktop.workspace.plane_basis import Plane
+from carez_desktop.workspace.view_memory import (
+    apply_remembered_preset,
+    load_view_memory,
+    remember,
+    restore,
+    save_view_memory,
+)
 
 _EMPTY_PANE = "Drop a series here"
+_log = logging.getLogger(__name__)
 
 
 class ViewPage(Page):
@@ -34,26 +46,23 @@ class ViewPage(Page):
         arrangement: What is open and where; one for the life of the page.
         grid: Its panes.
         side: The panel on the right.
+        opening: What is being read.
+        times: Points in time of the set that is open.
     """
 
     def __init__(self, session: Session) -> None:
         """Build the page, empty."""
         super().__init__(session.theme, "View")
         self._session = session
-        self._request = ViewRequest("")
-        self._loading: Job | None = None
-        self._is_broken_off = False
         self.arrangement = Arrangement()
+        self._memory, finding = load_view_memory(session.context.home)
+        self._chosen_layout = ""
+        restore(self.arrangement, self._memory)
         self.grid = PaneGrid(session.theme, self.arrangement)
-        self.grid.resample_requested.connect(self.resample)
-        self.grid.series_dropped.connect(self.open_in_pane)
-        self.grid.tab_pressed.connect(self.fold_panel)
+        self.opening = ViewOpening(session, self.grid, self)
+        self.times = ViewTimes(self.opening, self.arrangement, self)
+        self.actions_of_keys = ViewActions(self.grid, self)
         self.side = ViewPanel(session)
-        self.side.crosshair_toggled.connect(self.grid.set_crosshair)
-        self.side.overlays_toggled.connect(self.grid.set_overlays)
-        self.side.show_arrangement(self.arrangement)
-        self.side.follow(self.arrangement.active_pane)
-        self.grid.active_changed.connect(self.side.follow)
         self.panel.addWidget(self.side)
         self._stack = QStackedWidget()
         empty = EmptyState(
@@ -63,16 +72,50 @@ class ViewPage(Page):
         self.notice = PlaneNote(session.theme, action=("Go to the library", self._to_library))
         for widget in (empty, self.grid, self.notice):
             self._stack.addWidget(widget)
-        self.body.addWidget(self._stack)
+        self.body.addWidget(self._stack, 1)
+        self.play_bar = PlayBar(session.theme)
+        self.play_bar.hide()
+        self.body.addWidget(self.play_bar)
         self._plane_buttons = self._add_plane_buttons()
         self._layout_button = LayoutButton(session.theme)
-        self._layout_button.chosen.connect(self.set_layout)
         self.bar.addWidget(self._layout_button)
-        self.actions_of_keys = ViewActions(self.grid, self)
-        self._register_commands()
+        self._connect()
+        register_view_commands(self, session)
+        self._restore_looks()
+        if finding is not None:
+            self.message.show_notice(finding.text)
+        self._follow()
+
+    def _connect(self) -> None:
+        grid, opening, side = self.grid, self.opening, self.side
+        grid.resample_requested.connect(self.resample)
+        grid.series_dropped.connect(opening.open_in_pane)
+        grid.tab_pressed.connect(partial(self._session.commands.run, "fold_panel"))
+        opening.began.connect(self._show_reading)
+        opening.first_shown.connect(self._show_first)
+        opening.progressed.connect(self.notice.say)
+        opening.loaded.connect(self._loaded)
+        opening.failed.connect(self._failed)
+        opening.pane_failed.connect(self.message.show_error)
+        self.times.changed.connect(self._follow)
+        self.times.failed.connect(self.message.show_error)
+        side.crosshair_toggled.connect(grid.set_crosshair)
+        side.overlays_toggled.connect(grid.set_overlays)
+        side.show_arrangement(self.arrangement)
+        side.follow(self.arrangement.active_pane)
+        grid.active_changed.connect(side.follow)
+        if hasattr(side, "window_region"):
+            grid.region_drawn.connect(side.window_region)
+            grid.line_drawn.connect(side.show_line)
+        if not self._session.commands.is_registered("overlays"):
+            self._session.commands.register("overlays", side.toggle_overlays)
+        self.play_bar.play_toggled.connect(partial(self._session.commands.run, "cine"))
+        self.play_bar.rate_chosen.connect(self.actions_of_keys.set_frame_rate)
+        self.play_bar.time_chosen.connect(self.times.go_to)
+        self.actions_of_keys.playing_changed.connect(self._show_play_bar)
+        self._layout_button.chosen.connect(self.set_layout)
         self.arrangement.changed.connect(self._follow)
         self.arrangement.active_changed.connect(self._follow)
-        self._follow()
 
     # -- opening -------------------------------------------------------------------------------
 
@@ -81,91 +124,32 @@ class ViewPage(Page):
 
         A case of a bundle opens beside its source where this site has it.
         """
-        self._open(ViewRequest(first, second))
-
-    def open_in_pane(self, index: int, volume_id: str) -> None:
-        """Load a volume into one pane; what is open stays."""
-        if not self.arrangement.layers:
-            self._open(ViewRequest(volume_id))
-            return
-        context, request = self._session.context, ViewRequest(volume_id)
-        pane = self.arrangement.panes[index]
-
-        def shown() -> int:
-            panes = self.arrangement.panes
-            return panes.index(pane) if pane in panes else -1
-
-        def tell(text: str) -> None:
-            if shown() >= 0:
-                self.grid.widgets[shown()].show_progress(text)
-                self.grid.widgets[shown()].say(text)
-
-        def loaded(found: LoadedLayers) -> None:
-            tell("")
-            if shown() >= 0:
-                plane = pane.viewport.plane if pane.viewport is not None else None
-                self._show_in_pane(shown(), found.left, plane)
-
-        def failed(error: CarezError) -> None:
-            tell(str(error))
-            self.message.show_error(error)
-
-        tell("Reading…")
-        self._session.bridge.submit(
-            "Load volume",
-            lambda call: load_layers(context, request, call, with_source=False),
-            key=("view.load", id(pane)),
-            on_result=loaded,
-            on_error=failed,
-            on_status=lambda status: None if status.is_over else tell(_reading_text(status)),
-        )
-
-    def _show_in_pane(self, index: int, layer: Layer, plane: Plane | None) -> None:
-        """Show a layer in a pane; one that no pane shows any longer is let go."""
-        known = next(
-            (
-                item
-                for item in self.arrangement.layers
-                if item.volume.volume_id == layer.volume.volume_id and not item.is_preview
-            ),
-            layer,
-        )
-        self.arrangement.show(index, known, None if known.plane_refusal else plane)
-        self.arrangement.activate(index)
-        self._close_unseen()
-
-    def _close_unseen(self) -> None:
-        seen = {id(layer) for pane in self.arrangement.all_panes for layer in pane.layers}
-        for layer in self.arrangement.layers:
-            if id(layer) not in seen:
-                self.arrangement.close(layer)
+        self.opening.open(ViewRequest(first, second))
 
     def resample(self) -> None:
         """Put the slices that are open on a regular grid."""
-        if self._request.first:
-            self._open(ViewRequest(self._request.first, resampled=True))
+        if self.opening.request.first:
+            self.opening.open(ViewRequest(self.opening.request.first, resampled=True))
 
-    def _open(self, request: ViewRequest) -> None:
-        context = self._session.context
-        self._request, self._is_broken_off = request, False
+    def step_series(self, step: int) -> None:
+        """Open the next series of the library's list."""
+        order, current = self._session.listed, self.opening.request.first
+        if current in order:
+            place = order.index(current) + step
+            if 0 <= place < len(order):
+                self.open_ids(order[place])
+
+    def without_series(self) -> str:
+        """Say why there is no next series; "" where there is."""
+        known = self.opening.request.first in self._session.listed
+        return "" if known else "The library lists no other series"
+
+    def _show_reading(self, request: ViewRequest) -> None:
         self.message.hide()
         self.actions_of_keys.stop()
-        self.arrangement.close_all()
+        self.times.clear()
         self.title.setText("Reading…")
         self._say("Resampling…" if request.resampled else "Reading…", with_button=False)
-
-        def work(call: JobCall) -> LoadedLayers:
-            return load_layers(context, request, call)
-
-        self._loading = self._session.bridge.submit(
-            "Load volume",
-            work,
-            key="view.load",
-            on_partial=self._show_first,
-            on_result=self._loaded,
-            on_error=self._failed,
-            on_status=self._show_progress,
-        )
 
     def _say(self, text: str, *, with_button: bool) -> None:
         self.notice.say(text)
@@ -173,37 +157,18 @@ class ViewPage(Page):
             self.notice.action.setVisible(with_button)
         self._stack.setCurrentWidget(self.notice)
 
-    def _show_first(self, first: FirstSlice) -> None:
-        """Show the first slice, in the pane where it will stay."""
-        place = 0
-        if not first.is_flat:
-            place = list(Plane).index(acquired_plane(first.layer.volume.geometry))
-        contents = [None] * place + [PaneContent(first.layer)]
-        self.arrangement.hang(layout_of("1x1" if first.is_flat else "1+2"), contents)
-        self.grid.say("Reading…")
+    def _show_first(self) -> None:
         self._stack.setCurrentWidget(self.grid)
         # The panel keeps its place, so that the picture does not move when the rest is there.
         self.side.hide()
         self.use_panel()
 
-    def _show_progress(self, status: JobStatus) -> None:
-        if status.is_over:
-            return
-        text = _reading_text(status)
-        if self._stack.currentWidget() is self.notice:
-            self.notice.say(text)
-        for widget in self.grid.widgets:
-            if widget.layer is not None and widget.layer.is_preview:
-                widget.show_progress(text)
-
     def _loaded(self, loaded: LoadedLayers) -> None:
-        self._loading = None
-        self.show_layers(loaded.left, loaded.right, same_space=loaded.same_space)
+        self.show_layers(loaded.left, loaded.right, same_space=loaded.same_space, found=loaded)
+        self.times.take(loaded.times, loaded.left)
 
     def _failed(self, error: CarezError) -> None:
-        self._loading = None
         self.message.show_error(error)
-        self.arrangement.close_all()
         self.panel_area.hide()
         self.title.setText("View")
         self._say(str(error), with_button=True)
@@ -228,7 +193,12 @@ class ViewPage(Page):
         self.show_layers(Layer(left, stand_in=stand_in), other, same_space=same_space)
 
     def show_layers(
-        self, left: Layer, right: Layer | None = None, *, same_space: bool = False
+        self,
+        left: Layer,
+        right: Layer | None = None,
+        *,
+        same_space: bool = False,
+        found: LoadedLayers | None = None,
     ) -> None:
         """Show one layer in the planes that it has, or a real one beside a synthetic one.
 
@@ -236,29 +206,43 @@ class ViewPage(Page):
             left: The layer, or one of two.
             right: The other one.
             same_space: One was made from the other, so that their positions are the same.
+            found: What was read, with the protocol that puts it into panes.
         """
         self.actions_of_keys.stop()
         self.arrangement.close_all()
         layers = [left] if right is None else list(real_first(left, right))
         for layer in layers:
+            apply_remembered_preset(layer, self._memory)
             self.arrangement.open(layer)
         if right is not None:
             if same_space:
                 self.arrangement.align(same_source(*layers))
             if layers[0].volume.units == layers[1].volume.units:
                 layers[1].window, layers[1].inverted = layers[0].window, layers[0].inverted
-        layout, contents = first_hanging(layers)
-        self.arrangement.hang(layout, contents)
+        refusals = self._hang(layers, found)
         self.grid.say(_EMPTY_PANE)
         self.side.show()
         self._stack.setCurrentWidget(self.grid)
         self.use_panel()
         self.grid.active_widget().setFocus()
+        if refusals:
+            self.message.show_notice(". ".join(refusals))
+
+    def _hang(self, layers: list[Layer], found: LoadedLayers | None) -> tuple[str, ...]:
+        """Put layers into panes: as the person chose for single volumes, else by protocol."""
+        chosen = self._chosen_layout if len(layers) == 1 and not layers[0].plane_refusal else ""
+        if found is not None and found.hanging is not None and not chosen:
+            return hang(self.arrangement, found.hanging, found.by_id)
+        layout, contents = first_hanging(layers)
+        self.arrangement.hang(layout_of(chosen) if chosen else layout, contents)
+        self.arrangement.fill_empty()
+        return ()
 
     def close_volumes(self) -> None:
         """Let go of everything that is open."""
-        self._stop_loading()
+        self.opening.forget()
         self.actions_of_keys.stop()
+        self.times.clear()
         self.arrangement.close_all()
         self._stack.setCurrentIndex(0)
         self.panel_area.hide()
@@ -266,20 +250,12 @@ class ViewPage(Page):
 
     def entered(self) -> None:
         """Read again what was broken off when the person left."""
-        if self._is_broken_off:
-            self._open(self._request)
+        self.opening.resume()
 
     def leaving(self) -> None:
         """Stop the cine and what is still being read when another page comes."""
         self.actions_of_keys.stop()
-        self._is_broken_off = self._stop_loading()
-
-    def _stop_loading(self) -> bool:
-        job, self._loading = self._loading, None
-        if job is None or job.status.is_over:
-            return False
-        job.cancel()
-        return True
+        self.opening.stop()
 
     def _to_library(self) -> None:
         self._session.page_requested.emit("library")
@@ -288,6 +264,7 @@ class ViewPage(Page):
 
     def set_layout(self, layout: Layout) -> None:
         """Cut the page anew; empty panes take planes that no pane shows."""
+        self._chosen_layout = layout.id
         self.arrangement.set_layout(layout)
         self.arrangement.fill_empty()
         self.grid.say(_EMPTY_PANE)
@@ -297,6 +274,10 @@ class ViewPage(Page):
         refusal = self.arrangement.show_plane(self.arrangement.active, plane)
         if refusal:
             self.grid.active_widget().show_progress(f"No {plane.value} plane: {refusal}")
+
+    def set_frame_rate(self, frames_per_second: float) -> None:
+        """Play at a rate from now on."""
+        self.actions_of_keys.set_frame_rate(min(frames_per_second, self.play_bar.rate.maximum()))
 
     def _add_plane_buttons(self) -> dict[Plane, QPushButton]:
         made: dict[Plane, QPushButton] = {}
@@ -327,61 +308,44 @@ class ViewPage(Page):
         self._layout_button.show_layout(self.arrangement.layout)
         if self.arrangement.layers:
             self.title.setText(_title(self.arrangement.layers))
+        self._show_play_bar()
         self._session.commands.refresh()
 
-    # -- commands ------------------------------------------------------------------------------
-
-    def _register_commands(self) -> None:
-        commands = self._session.commands
-        commands.register_all(
-            {
-                **self.actions_of_keys.table(),
-                "series_next": partial(self._step_series, 1),
-                "series_previous": partial(self._step_series, -1),
-                "overlays": self.side.toggle_overlays,
-                "fold_panel": self.fold_panel,
-                **{f"plane_{plane.value}": partial(self.show_plane, plane) for plane in Plane},
-                **{
-                    f"layout_{number}": partial(self.set_layout, layout)
-                    for number, layout in enumerate(LAYOUTS, start=1)
-                },
-            }
-        )
-        commands.set_condition("volume", self._without_volume)
-        commands.set_condition("planes", self._without_planes)
-        commands.set_condition("frames", self._without_frames)
-        commands.set_condition("panes", self._without_panes)
-        commands.set_condition("series", self._without_series)
-
-    def _without_volume(self) -> str:
-        return "" if self.arrangement.layers else "Open a volume first"
-
-    def _without_planes(self) -> str:
+    def _show_play_bar(self) -> None:
+        """Show rate and time where something plays or could: frames, points in time."""
         base = self.arrangement.active_pane.base
-        return base.layer.plane_refusal if base is not None else "The pane shows nothing"
+        actions, points = self.actions_of_keys, self.times.points
+        is_cine = base is not None and base.layer.is_cine
+        self.play_bar.show_playing(actions.is_playing)
+        self.play_bar.show_rate(actions.rate)
+        self.play_bar.show_times([point.label for point in points], self.times.index)
+        self.play_bar.setVisible(
+            base is not None and (is_cine or actions.is_playing or bool(points))
+        )
 
-    def _without_frames(self) -> str:
-        viewport = self.arrangement.active_pane.viewport
-        return "" if viewport is not None and viewport.slice_count > 1 else "There is one slice"
+    # -- what is remembered --------------------------------------------------------------------
 
-    def _without_panes(self) -> str:
-        return "" if len(self.arrangement.panes) > 1 else "There is only one pane"
+    def _restore_looks(self) -> None:
+        memory = self._memory
+        if hasattr(self.side, "set_folded"):
+            self.side.set_folded(dict(memory.folded))
+        if "cine_rate" in memory.numbers:
+            self.actions_of_keys.set_frame_rate(memory.numbers["cine_rate"])
+        self._chosen_layout = memory.texts.get("single_layout", "")
 
-    def _without_series(self) -> str:
-        return "" if self._request.first in self._session.listed else "The library lists no other"
-
-    def _step_series(self, step: int) -> None:
-        order = self._session.listed
-        current = self._request.first
-        if current in order:
-            place = order.index(current) + step
-            if 0 <= place < len(order):
-                self.open_ids(order[place])
-
-
-def _reading_text(status: JobStatus) -> str:
-    parts = (f"{status.fraction * 100:.0f} %", time_left_text(status.seconds_left))
-    return ", ".join(part for part in ("Reading", *parts) if part)
+    def keep_looks(self) -> None:
+        """Write layout, links, folds and rates for the next start."""
+        memory = remember(self.arrangement, self._memory)
+        for name, folded in getattr(self.side, "folded", {}).items():
+            memory = memory.with_folded(name, folded)
+        memory = memory.with_number("cine_rate", self.actions_of_keys.frames_per_second)
+        memory = memory.with_text("single_layout", self._chosen_layout)
+        try:
+            save_view_memory(self._session.context.home, memory)
+        except CarezError as error:
+            # The window is closing: nobody could read it there any more.
+            _log.warning("the view is not remembered: %s", error)
+        self._memory = memory
 
 
 def _title(layers: tuple[Layer, ...]) -> str:

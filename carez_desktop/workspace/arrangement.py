@@ -156,6 +156,12 @@ class Arrangement:
         self._leave_space(layer)
         self.changed.emit()
 
+    def close_unseen(self) -> None:
+        """Let go of the layers that no pane shows."""
+        for layer in tuple(self._layers):
+            if not any(layer in pane.layers for pane in self.all_panes):
+                self.close(layer)
+
     def close_all(self) -> None:
         """Let every layer go, and cut every link."""
         for layer in tuple(self._layers):

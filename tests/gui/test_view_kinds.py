@@ -294,6 +294,6 @@ def test_the_first_slice_goes_to_the_pane_of_its_plane(
     page: ViewPage, letters: str, plane: Plane
 ) -> None:
     values = analytic_volume("axial", dtype=np.int16).array[4]
-    page._show_first(preview(_record(orientation=letters), values, stand_in=False))
+    page.opening.show_first(preview(_record(orientation=letters), values, stand_in=False))
     filled = [number for number, pane in enumerate(page.grid.widgets) if pane.layer is not None]
     assert filled == [list(Plane).index(plane)]

@@ -18,7 +18,7 @@ from carez_desktop.rendering.difference import (
     difference_refusal,
     difference_values,
 )
-from carez_desktop.rendering.label_overlay import label_pixels, labels_of, with_labels
+from carez_desktop.rendering.label_overlay import label_pixels, with_labels
 from carez_desktop.rendering.layer_colours import LayerColours
 from carez_desktop.rendering.overlay_mask import overlay_mask
 from carez_desktop.rendering.pixels import Pixels, laid_over, rgb_of_pixels
@@ -53,6 +53,7 @@ class _Plane:
     height: int
     slab: Slab
     index: int
+    quick: bool
 
 
 class PaneRenderer:
@@ -109,7 +110,7 @@ class PaneRenderer:
         """Return (height, width, 3) red, green and blue; see `pixels`."""
         return rgb_of_pixels(self.pixels(width, height, ratio))
 
-    def pixels(self, width: int, height: int, ratio: float = 1.0) -> Pixels:
+    def pixels(self, width: int, height: int, ratio: float = 1.0, *, quick: bool = False) -> Pixels:
         """Return the picture of the pane as opaque 0xffRRGGBB, black where nothing is.
 
         Where the comparison is refused (`refusal`), the base alone.
@@ -118,6 +119,7 @@ class PaneRenderer:
             width: Device pixels across.
             height: Device pixels down.
             ratio: Device pixels for each logical pixel of the viewport.
+            quick: Whether an oblique slab may be coarser, for as long as somebody drags it.
 
         Returns:
             (height, width) uint32, C order; a new array each time.
@@ -127,7 +129,7 @@ class PaneRenderer:
             self._shown.clear()
             return np.full((height, width), _OPAQUE, np.uint32)
         self._forget_others()
-        plane = _plane_of(pane.viewport, width, height, ratio)
+        plane = _plane_of(pane.viewport, width, height, ratio, quick=quick)
         made = self._joined(plane, pane.base)
         for overlay in pane.overlays:
             made = self._with_overlay(made, plane, overlay, max(1, round(ratio)))
@@ -215,13 +217,14 @@ class PaneRenderer:
         layer = placed.layer
         interpolated = layer.interpolated and not layer.is_label_map
         grid = placed.to_layer @ plane.grid
-        place = (grid.tobytes(), plane.width, plane.height, interpolated, plane.slab)
+        place = (grid.tobytes(), plane.width, plane.height, interpolated, plane.slab, plane.quick)
         key = (*place, plane.index if layer.stack is not None else 0)
         if shown.values is None or key != shown.values_key:
             slab = Slab() if layer.is_label_map or layer.stack is not None else plane.slab
             shown.values = shown.sampler.at(plane.index).sample(
-                grid, plane.width, plane.height, interpolated=interpolated, slab=slab
-            )
+                grid, plane.width, plane.height,
+                interpolated=interpolated, slab=slab, quick=plane.quick,
+            )  # fmt: skip
             shown.values_key = key
         return shown.values
 
@@ -232,7 +235,7 @@ class PaneRenderer:
         key = (*shown.values_key, *look)
         if shown.pixels is None or key != shown.pixels_key:
             if layer.is_label_map:
-                shown.pixels = label_pixels(labels_of(values), outlined=False)
+                shown.pixels = label_pixels(values, outlined=False)
             else:
                 shown.pixels = shown.colours.pixels(values, layer)
             shown.pixels_key = key
@@ -253,5 +256,10 @@ class PaneRenderer:
             self._limit, self._difference = ((), 1.0), ((), None)
 
 
-def _plane_of(viewport: Viewport, width: int, height: int, ratio: float) -> _Plane:
-    return _Plane(viewport.pixel_grid(ratio), width, height, viewport.slab, viewport.array_index)
+def _plane_of(
+    viewport: Viewport, width: int, height: int, ratio: float, *, quick: bool = False
+) -> _Plane:
+    return _Plane(
+        viewport.pixel_grid(ratio), width, height, viewport.slab, viewport.array_index,
+        quick and viewport.slab.is_thick,
+    )  # fmt: skip

@@ -88,6 +88,7 @@ class SliceSampler:
         interpolated: bool = True,
         slab: Slab = _THIN,
         smoothed: bool = True,
+        quick: bool = False,
     ) -> npt.NDArray[Any]:
         """Return the modality values under the centres of width x height device pixels.
 
@@ -100,6 +101,8 @@ class SliceSampler:
                 what lies outside the volume is left out.
             smoothed: Whether an interpolated picture with pixels larger than 1.5 voxels shows
                 their mean (the value under the centre of the pixel otherwise).
+            quick: Whether an oblique slab may take half as many places in each direction, for as
+                long as somebody drags it.
 
         Returns:
             (height, width) int16 or float32, row 0 at the top; `INT16_OUTSIDE` or NaN outside.
@@ -116,7 +119,9 @@ class SliceSampler:
                 )  # fmt: skip
                 return self._along_grid(matrix, width, height, plan, slab, interpolated)
             if slab.is_thick:
-                return self._oblique_slab(matrix, width, height, interpolated, slab)
+                return self._oblique_slab(
+                    matrix, width, height, interpolated, slab, 2 if quick else 1
+                )
             return self._oblique(matrix, width, height, interpolated, smoothed)
 
     def _along_grid(
@@ -158,19 +163,25 @@ class SliceSampler:
         return _as_int16(pool_mean(_as_float(values), (down, across)))
 
     def _oblique_slab(
-        self, matrix: FloatArray, width: int, height: int, interpolated: bool, slab: Slab
+        self,
+        matrix: FloatArray,
+        width: int,
+        height: int,
+        interpolated: bool,
+        slab: Slab,
+        apart: int,
     ) -> npt.NDArray[Any]:
-        """Join planes a voxel apart, on pixels not much smaller than a voxel."""
-        size = max(float(np.linalg.norm(matrix[:3, k])) for k in (0, 1))
+        """Join planes `apart` voxels from each other, on pixels not much smaller than that."""
+        size = max(float(np.linalg.norm(matrix[:3, k])) for k in (0, 1)) / apart
         if not interpolated or size >= _MAGNIFIED:
-            joined = self._joined(matrix, width, height, interpolated, slab)
+            joined = self._joined(matrix, width, height, interpolated, slab, apart)
             return as_type(joined, np.uint8) if joined.ndim == 3 else self._typed(joined)
         wider = 1.0 / size
         # One more all around, so that the edges of the picture are interpolated too.
         columns, rows = (int(np.ceil(length / wider)) + 2 for length in (width, height))
         coarse = matrix @ _pixel_steps(wider, wider)
         coarse[:3, 3] -= coarse[:3, 0] + coarse[:3, 1]
-        joined = self._joined(coarse, columns, rows, interpolated=True, slab=slab)
+        joined = self._joined(coarse, columns, rows, True, slab, apart)
         picture = VoxelReslicer(np.ascontiguousarray(joined)[None])
         finer = _pixel_steps(size, size)
         finer[:2, 3] += 1.0
@@ -182,10 +193,16 @@ class SliceSampler:
         return _as_int16(values) if self._voxels.dtype == np.int16 else values
 
     def _joined(
-        self, matrix: FloatArray, width: int, height: int, interpolated: bool, slab: Slab
+        self,
+        matrix: FloatArray,
+        width: int,
+        height: int,
+        interpolated: bool,
+        slab: Slab,
+        apart: int,
     ) -> npt.NDArray[Any]:
-        """Return the joined values as float32 with NaN outside; colours as uint8 or float32."""
-        per_mm = float(np.linalg.norm(matrix[:3, 2]))
+        """Return the joined values as float32, NaN outside."""
+        per_mm = float(np.linalg.norm(matrix[:3, 2])) / apart
         steps = int(slab.thickness_mm / 2.0 * per_mm + _NEARLY)
         total: npt.NDArray[Any] | None = None
         count: npt.NDArray[Any] | None = None

@@ -10,7 +10,6 @@ from carez_desktop.rendering.label_overlay import (
     edges_of,
     label_colour,
     label_pixels,
-    labels_of,
     with_labels,
 )
 from carez_desktop.rendering.pixels import rgb_of_pixels
@@ -18,7 +17,7 @@ from carez_desktop.rendering.slice_pipeline import INT16_OUTSIDE
 
 
 def test_labels_have_colours_of_okabe_and_ito_and_zero_has_none() -> None:
-    labels = np.array([[0, 1, 2, 3, 4, 5, 6, 7, 8, 300]], np.int32)
+    labels = np.array([[0, 1, 2, 3, 4, 5, 6, 7, 8, 300]], np.int16)
     pixels = label_pixels(labels, outlined=False)
     assert pixels[0, 0] == 0
     shown = rgb_of_pixels(pixels)[0].tolist()
@@ -60,6 +59,12 @@ def test_labels_lie_over_a_picture_with_their_opacity() -> None:
     assert tuple(rgb_of_pixels(outlined)[1, 1]) == label_colour(2)
 
 
-def test_what_is_no_number_is_no_label() -> None:
+def test_what_is_no_number_is_no_label_and_types_agree() -> None:
     values = np.array([[np.nan, np.inf, 2.0, 0.0]], np.float32)
-    assert labels_of(values).tolist() == [[0, 0, 2, 0]]
+    assert [part != 0 for part in label_pixels(values, outlined=False)[0]] == [
+        False, False, True, False,
+    ]  # fmt: skip
+    whole = np.array([[0, 1, 7, 8, 32767, -3]], np.int16)
+    np.testing.assert_array_equal(
+        label_pixels(whole, outlined=False), label_pixels(whole.astype(np.float32), outlined=False)
+    )

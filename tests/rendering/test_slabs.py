@@ -242,3 +242,25 @@ def test_colours_shown_small_are_averaged_too() -> None:
     grid[:3, 3] = geometry.index_to_lps((0, 0.5, 0.5))
     values = SliceSampler(Volume("1", cells, geometry, "US", "rgb")).sample(grid, 4, 4)
     assert np.all(values == (100, 0, 0))
+
+
+def test_a_quick_oblique_slab_is_coarser_and_true_for_linear_volumes() -> None:
+    volume = analytic_volume("oblique")
+    grid = oblique_grid(volume.geometry, 0.2)
+    expected = analytic_value(points_of(grid, 12, 10))
+    calls: list[int] = []
+    sampler = SliceSampler(volume)
+    plain = sampler._reslicer.sample
+
+    def counted(matrix, width, height, **options):
+        calls.append(width * height)
+        return plain(matrix, width, height, **options)
+
+    sampler._reslicer.sample = counted
+    slab = Slab(SlabMode.MEAN, 8.0)
+    whole = sampler.sample(grid, 12, 10, slab=slab)
+    asked, calls[:] = sum(calls), []
+    quick = sampler.sample(grid, 12, 10, slab=slab, quick=True)
+    assert sum(calls) <= 0.6 * asked
+    for values in (whole, quick):
+        np.testing.assert_allclose(values, expected, atol=2e-2)

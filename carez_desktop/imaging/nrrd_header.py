@@ -291,7 +291,8 @@ def _directions(parsed: _Fields, count: int) -> list[list[float] | None]:
     text = parsed.fields.get("space directions", "")
     unknown: list[list[float] | None] = [None] * count
     vectors = _vectors(parsed.path, text) if text else unknown
-    if len(vectors) != count or any(v is not None and len(v) not in (3, 4) for v in vectors):
+    lengths = {len(vector) for vector in vectors if vector is not None}
+    if len(vectors) != count or lengths not in ({3}, {4}, set()):
         if parsed.fields.get("space dimension", "3") == "3":
             _refuse(parsed.path, "its space directions do not fit its axes")
         return unknown

@@ -268,6 +268,7 @@ def test_a_mark_of_synthetic_data_is_seen(tmp_path: Path) -> None:
         ("(0,0,2.5)", "(0,0,0)"),
         ("(0,0,2.5)", "(0,x,1)"),
         ("(0,0,2.5)", ""),
+        ("(0,0,2.5)", "(0,0,2.5,1)"),
         ("kinds: domain", "a line that says nothing\nkinds: domain"),
         ("encoding: raw", "encoding: raw\nline skip: -3\nbyte skip: 9999999999999"),
     ],

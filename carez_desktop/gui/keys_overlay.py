@@ -35,7 +35,7 @@ class KeysOverlay(QFrame):
         self._content = QWidget()
         self._columns = QHBoxLayout(self._content)
         self._columns.setContentsMargins(0, 0, 0, 0)
-        self._columns.setSpacing(session.theme.size("space_5"))
+        self._columns.setSpacing(session.theme.size("space_4"))
         self._area = QScrollArea()
         self._area.setWidget(self._content)
         self._area.setWidgetResizable(True)
@@ -59,7 +59,7 @@ class KeysOverlay(QFrame):
         self._fill(count)
         self.ensurePolished()
         wanted = self._content.sizeHint()
-        width = min(max(wanted.width(), count * (_COLUMN_WIDTH - 24)) + 52, room)
+        width = min(max(wanted.width() + 52, count * (_COLUMN_WIDTH + 20)), room)
         # Wrapped words need more lines the narrower their column is.
         needed = self._columns.totalHeightForWidth(width - 52)
         height = min(max(needed, wanted.height()) + 36, parent.height() - _MARGIN)

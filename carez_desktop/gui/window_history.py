@@ -36,10 +36,14 @@ class WindowHistory(QObject):
 
     def _nothing_to_undo(self) -> str:
         stack = self._stack()
+        if stack is not None:
+            stack.asked.emit()
         return "" if stack is not None and stack.undo_title else "There is nothing to undo"
 
     def _nothing_to_redo(self) -> str:
         stack = self._stack()
+        if stack is not None:
+            stack.asked.emit()
         return "" if stack is not None and stack.redo_title else "There is nothing to redo"
 
     def _undo(self) -> None:

@@ -31,9 +31,11 @@ class UndoStack:
 
     Signals:
         changed: Something else can be undone or redone now.
+        asked: Someone is about to undo or redo; whoever gathers changes records them now.
     """
 
     changed: ClassVar[Signal] = Signal()
+    asked: ClassVar[Signal] = Signal()
 
     def __init__(self, most: int = _MOST) -> None:
         """Start with nothing done.
@@ -64,10 +66,12 @@ class UndoStack:
 
     def undo(self) -> str:
         """Take the last change back and return its title; "" when there is none."""
+        self.asked.emit()
         return self._move(self._done, self._undone, lambda change: change.undo)
 
     def redo(self) -> str:
         """Do the last undone change again and return its title; "" when there is none."""
+        self.asked.emit()
         return self._move(self._undone, self._done, lambda change: change.redo)
 
     def clear(self) -> None:

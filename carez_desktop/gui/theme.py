@@ -31,6 +31,13 @@ QMenu::item:disabled { color: $faint; }
 QMenu::separator { height: 1px; background: $line; margin: ${space_1}px ${space_2}px; }
 QMenu::indicator { width: 12px; height: 12px; left: 3px; }
 QMenu::indicator:checked { image: url("$icons/check_light.png"); }
+QToolButton#section_head { border: none; background: transparent; color: $text; padding: 2px 0;
+  font-size: ${section}px; font-weight: 600; text-align: left; }
+QToolButton#section_head:hover { color: $accent; }
+QToolButton#section_head:focus { color: $accent; }
+QPushButton#segment, QPushButton#preset { padding: ${space_1}px 6px; }
+QFrame#nudge_pad { border: 1px dashed $line; border-radius: ${radius}px; }
+QFrame#nudge_pad:focus { border-color: $accent; }
 QFrame#separator { background: $line; border: none; }
 QWidget#bar { background: $ground; border-bottom: 1px solid $line; }
 QWidget#canvas { background: $canvas; }

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from carez_desktop.rendering.bands import in_bands
 from carez_desktop.rendering.colour_maps import SIGNED_MIDDLE, pixel_table
 from carez_desktop.rendering.pixels import NOTHING, Pixels
 from carez_desktop.rendering.slice_pipeline import INT16_OUTSIDE
@@ -53,10 +54,14 @@ def difference_values(
     Returns:
         (height, width) float32, base minus second; NaN where one of them has no value.
     """
-    made = modality_values(base_values, base_padding)
+
+    def subtract(base: npt.NDArray[Any], second: npt.NDArray[Any]) -> Values:
+        made = modality_values(base, base_padding)
+        made -= modality_values(second, second_padding)
+        return made
+
     with np.errstate(over="ignore", invalid="ignore"):
-        made -= modality_values(second_values, second_padding)
-    return made
+        return in_bands(subtract, base_values, second_values)
 
 
 def automatic_limit(values: npt.NDArray[Any]) -> float:
@@ -85,18 +90,23 @@ def difference_picture(
     Returns:
         (height, width) pixels: entry 128 + 127 d / limit of the map, rounded and clamped.
     """
+    table = pixel_table(colour_map)
+
+    def paint(band: Values) -> Pixels:
+        level = band * np.float32(_STEPS / limit)
+        missing = np.isnan(level)
+        level += np.float32(SIGNED_MIDDLE + 0.5)
+        np.fmax(level, np.float32(SIGNED_MIDDLE - _STEPS), out=level)
+        np.minimum(level, np.float32(SIGNED_MIDDLE + _STEPS), out=level)
+        entries = level.astype(np.uint8)
+        if threshold > 0.0:
+            entries[np.abs(band) <= np.float32(threshold)] = SIGNED_MIDDLE
+        pixels = table[entries]
+        pixels[missing] = NOTHING
+        return np.asarray(pixels, dtype=np.uint32)
+
     with np.errstate(over="ignore", invalid="ignore"):
-        level = values * np.float32(_STEPS / limit)
-    missing = np.isnan(level)
-    level += np.float32(SIGNED_MIDDLE + 0.5)
-    np.fmax(level, np.float32(SIGNED_MIDDLE - _STEPS), out=level)
-    np.minimum(level, np.float32(SIGNED_MIDDLE + _STEPS), out=level)
-    entries = level.astype(np.uint8)
-    if threshold > 0.0:
-        entries[np.abs(values) <= np.float32(threshold)] = SIGNED_MIDDLE
-    pixels = pixel_table(colour_map)[entries]
-    pixels[missing] = NOTHING
-    return np.asarray(pixels, dtype=np.uint32)
+        return in_bands(paint, values)
 
 
 def difference_refusal(base: Layer, second: Layer) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from carez_desktop.rendering.bands import in_bands
 from carez_desktop.rendering.colour_maps import pixel_table
 from carez_desktop.rendering.display_values import int16_levels, levels_of
 from carez_desktop.rendering.pixels import NOTHING, Pixels, pixels_of_rgb
@@ -39,13 +40,7 @@ class LayerColours:
             return pixels_of_rgb(255 - values if layer.inverted else values)
         if values.dtype == np.int16:
             return np.asarray(self._int16_table(layer)[values.view(np.uint16)])
-        shown = levels_of(values, layer.window, inverted=layer.high_is_black, lut=layer.lut)
-        pixels = pixel_table(layer.colour_map)[shown]
-        pixels[np.isnan(values)] = NOTHING
-        padding = layer.volume.padding_value
-        if padding is not None:
-            pixels[values == np.float32(padding)] = NOTHING
-        return np.asarray(pixels, dtype=np.uint32)
+        return in_bands(lambda band: _painted(band, layer), values)
 
     def _int16_table(self, layer: Layer) -> Pixels:
         padding = layer.volume.padding_value
@@ -58,3 +53,14 @@ class LayerColours:
                 table[int(padding) & 0xFFFF] = NOTHING
             self._table, self._key = table, key
         return self._table
+
+
+def _painted(values: npt.NDArray[Any], layer: Layer) -> Pixels:
+    """Paint float32 values; the same steps as for the table of int16."""
+    shown = levels_of(values, layer.window, inverted=layer.high_is_black, lut=layer.lut)
+    pixels = pixel_table(layer.colour_map)[shown]
+    pixels[np.isnan(values)] = NOTHING
+    padding = layer.volume.padding_value
+    if padding is not None:
+        pixels[values == np.float32(padding)] = NOTHING
+    return np.asarray(pixels, dtype=np.uint32)

@@ -12,6 +12,8 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from carez_desktop.rendering.bands import in_bands
+
 Pixels: TypeAlias = npt.NDArray[np.uint32]
 """(height, width) 0xAARRGGBB in the byte order of the machine."""
 
@@ -48,17 +50,25 @@ def mixed(under: Pixels, over: Pixels, share: float) -> Pixels:
     Returns:
         Of each channel (under * (1 - share) + over * share), within 1 of 255.
     """
-    made = _weighted(under, over, share)
-    np.copyto(made, under, where=over == NOTHING)
-    np.copyto(made, over, where=under == NOTHING)
-    return made
+
+    def join(below: Pixels, above: Pixels) -> Pixels:
+        made = _weighted(below, above, share)
+        np.copyto(made, below, where=above == NOTHING)
+        np.copyto(made, above, where=below == NOTHING)
+        return made
+
+    return in_bands(join, under, over)
 
 
 def laid_over(under: Pixels, over: Pixels, share: float) -> Pixels:
     """Mix a picture over another where it has something; black is below where nothing is."""
-    made = _weighted(under, over, share) | _OPAQUE
-    np.copyto(made, under, where=over == NOTHING)
-    return made
+
+    def join(below: Pixels, above: Pixels) -> Pixels:
+        made = _weighted(below, above, share) | _OPAQUE
+        np.copyto(made, below, where=above == NOTHING)
+        return made
+
+    return in_bands(join, under, over)
 
 
 def _weighted(under: Pixels, over: Pixels, share: float) -> Pixels:

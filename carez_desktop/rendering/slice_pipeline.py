@@ -50,6 +50,7 @@ _REVERSED = np.eye(4)[[2, 1, 0, 3]]
 _THIN = Slab()
 _NEARLY = 1e-6
 _MAGNIFIED = 0.75
+_FEW_PLANES = 8.0
 
 
 def sampling_matrix(geometry: VolumeGeometry, pixel_grid: FloatArray) -> FloatArray:
@@ -201,8 +202,10 @@ class SliceSampler:
         slab: Slab,
         apart: int,
     ) -> npt.NDArray[Any]:
-        """Return the joined values as float32, NaN outside."""
-        per_mm = float(np.linalg.norm(matrix[:3, 2])) / apart
+        """Return the joined values as float32, NaN outside; few planes where `apart` is not 1."""
+        per_mm = float(np.linalg.norm(matrix[:3, 2]))
+        if apart > 1:
+            per_mm /= max(apart, slab.thickness_mm * per_mm / _FEW_PLANES)
         steps = int(slab.thickness_mm / 2.0 * per_mm + _NEARLY)
         total: npt.NDArray[Any] | None = None
         count: npt.NDArray[Any] | None = None

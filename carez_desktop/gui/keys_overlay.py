@@ -62,7 +62,8 @@ class KeysOverlay(QFrame):
         width = min(max(wanted.width() + 52, count * (_COLUMN_WIDTH + 20)), room)
         # Wrapped words need more lines the narrower their column is.
         needed = self._columns.totalHeightForWidth(width - 52)
-        height = min(max(needed, wanted.height()) + 36, parent.height() - _MARGIN)
+        inner = needed if needed > 0 else wanted.height()
+        height = min(inner + 36, parent.height() - _MARGIN)
         self.resize(width, height)
         self.move((parent.width() - width) // 2, (parent.height() - height) // 2)
         self.show()

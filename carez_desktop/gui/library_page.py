@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPoint, QSettings, Qt, QTimer
-from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QFileDialog,
     QInputDialog,
@@ -23,6 +22,7 @@ from PySide6.QtWidgets import (
 from carez_desktop.domain.finding import counted
 from carez_desktop.domain.study import VolumeRecord
 from carez_desktop.gui.job_bridge import JobCall
+from carez_desktop.gui.library_commands import LibraryUndo, register_library_commands
 from carez_desktop.gui.library_details import LibraryDetails
 from carez_desktop.gui.library_tree import LibraryTree
 from carez_desktop.gui.library_verbs import LibraryVerbs
@@ -67,6 +67,7 @@ class LibraryPage(Page):
         self._has_more = False
         self._settings: QSettings | None = None
         self.verbs = LibraryVerbs(session, self)
+        self._undo = LibraryUndo(session, self.verbs)
         self.progress = ProgressStrip()
         self.report = ReportPanel(session.theme)
         self._build_bar()
@@ -115,7 +116,7 @@ class LibraryPage(Page):
         menu.addSeparator()
         menu.addAction("Labels from a CSV…", self.choose_labels)
         menu.addAction("Look for moved and vanished files", self.verbs.rescan)
-        menu.addAction("Files that could not be read…", self._show_unreadable)
+        menu.addAction("Files that could not be read…", self.show_unreadable)
         more.setMenu(menu)
         self.bar.addWidget(more)
 
@@ -131,7 +132,6 @@ class LibraryPage(Page):
         request = self._session.volumes_requested
         self.tree.opened.connect(self._open)
         self.tree.chosen.connect(self._show_details)
-        self.tree.remove_pressed.connect(self.ask_to_remove)
         self.tree.looked.connect(self.thumbnails.look)
         self.tree.end_reached.connect(self._list_more)
         self.tree.menu_wanted.connect(self._show_menu)
@@ -148,7 +148,7 @@ class LibraryPage(Page):
         self.verbs.progress.connect(self.progress.take)
         self.progress.cancel.clicked.connect(self._cancel_import)
         self._session.library_changed.connect(self._library_changed)
-        QShortcut(QKeySequence.StandardKey.Find, self).activated.connect(self._focus_search)
+        register_library_commands(self, self._session)
 
     def remember_in(self, settings: QSettings) -> None:
         """Bring back columns and the choice to copy, and keep them from now on."""
@@ -264,7 +264,8 @@ class LibraryPage(Page):
         self.thumbnails.forget()
         self.refresh()
 
-    def _focus_search(self) -> None:
+    def focus_search(self) -> None:
+        """Put the keyboard into the search field."""
         self.search.setFocus()
         self.search.selectAll()
 
@@ -296,7 +297,8 @@ class LibraryPage(Page):
         """Make simulated studies in this home and import them."""
         self.verbs.simulate()
 
-    def _show_unreadable(self) -> None:
+    def show_unreadable(self) -> None:
+        """List the files that imports could not read."""
         self.verbs.list_unreadable(self.report.show_report)
 
     def _cancel_import(self) -> None:
@@ -317,15 +319,25 @@ class LibraryPage(Page):
     def _open(self, volume_id: str) -> None:
         self._session.volumes_requested.emit(volume_id, "")
 
+    def compare_chosen(self) -> None:
+        """Open the two chosen volumes side by side."""
+        ids = self.tree.selected_ids()
+        if len(ids) == 2:
+            self._session.volumes_requested.emit(*ids)
+
     def _generate(self, volume_id: str) -> None:
         self._session.page_requested.emit("generate")
         self._session.source_requested.emit(volume_id)
 
     def _add_tag(self, tag: str) -> None:
-        self.verbs.tag(self.tree.selected_ids(), add=(tag,))
+        self._undo.tag(tag, self._chosen_records(), on=True)
 
     def _remove_tag(self, tag: str) -> None:
-        self.verbs.tag(self.tree.selected_ids(), remove=(tag,))
+        self._undo.tag(tag, self._chosen_records(), on=False)
+
+    def _chosen_records(self) -> tuple[VolumeRecord, ...]:
+        ids = self.tree.selected_ids()
+        return tuple(self._by_id[volume_id] for volume_id in ids if volume_id in self._by_id)
 
     def ask_for_tag(self) -> None:
         """Ask for a word to put on the chosen volumes."""
@@ -335,8 +347,7 @@ class LibraryPage(Page):
 
     def ask_to_remove(self) -> None:
         """Ask in the page whether the chosen volumes are to go."""
-        ids = self.tree.selected_ids()
-        records = tuple(self._by_id[volume_id] for volume_id in ids if volume_id in self._by_id)
+        records = self._chosen_records()
         if records:
             self.verbs.plan_removal(records, partial(self._ask_to_remove, records))
 
@@ -350,7 +361,7 @@ class LibraryPage(Page):
         )
 
     def _tell_removed(self, text: str, records: tuple[VolumeRecord, ...]) -> None:
-        undo = (("Undo", partial(self.verbs.undo_removal, records)),) if records else ()
+        undo = (("Undo", partial(self._session.commands.run, "undo")),) if records else ()
         self.message.show_notice(text, undo)
 
     def _show_menu(self, at: QPoint) -> None:
@@ -360,8 +371,7 @@ class LibraryPage(Page):
         if len(ids) == 1:
             menu.addAction("Open in View", lambda: self._open(ids[0]))
         if len(ids) == 2:
-            both = (ids[0], ids[1])
-            menu.addAction("Compare", lambda: self._session.volumes_requested.emit(*both))
+            menu.addAction("Compare", self.compare_chosen)
         if ids:
             menu.addAction("Tag…", self.ask_for_tag)
             menu.addAction("Copy the rows", self.tree.copy_rows)

@@ -34,22 +34,31 @@ _WIDTHS = (66, 124, 150, 88, 104, 90)
 _INDENTATION = 14
 _SETTLED_MILLISECONDS = 60
 _BEYOND = 200
+_OWN_KEYS = (
+    Qt.Key.Key_Up,
+    Qt.Key.Key_Down,
+    Qt.Key.Key_Left,
+    Qt.Key.Key_Right,
+    Qt.Key.Key_Home,
+    Qt.Key.Key_End,
+    Qt.Key.Key_PageUp,
+    Qt.Key.Key_PageDown,
+    Qt.Key.Key_Space,
+)
 
 
 class LibraryTree(QTreeView):
     """Rows of the library; a row is a door.
 
     Signals:
-        opened(str): Enter or a double click on a volume.
+        opened(str): A volume is to be opened.
         chosen(tuple): Volume ids of the selected rows.
-        removed_pressed: Delete was pressed.
         looked: Other rows came into view.
         end_reached: The last row came into view.
     """
 
     opened = Signal(str)
     chosen = Signal(tuple)
-    remove_pressed = Signal()
     looked = Signal()
     end_reached = Signal()
     menu_wanted = Signal(QPoint)
@@ -207,15 +216,21 @@ class LibraryTree(QTreeView):
     # -- keys, menu ----------------------------------------------------------------------------
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Open on Enter, copy on Ctrl+C, remove on Delete."""
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            self._open_index(self.currentIndex())
-        elif event.matches(QKeySequence.StandardKey.Copy):
-            self.copy_rows()
-        elif event.key() == Qt.Key.Key_Delete:
-            self.remove_pressed.emit()
-        else:
+        """Move and choose; every other key goes on to the window, which runs its command."""
+        if event.key() in _OWN_KEYS or event.matches(QKeySequence.StandardKey.SelectAll):
             super().keyPressEvent(event)
+        else:
+            event.ignore()
+
+    def open_current(self) -> None:
+        """Open the row that has the focus."""
+        self._open_index(self.currentIndex())
+
+    def current_id(self) -> str:
+        """Return the volume id of the row that has the focus; "" for a heading or none."""
+        index = self.currentIndex()
+        found = index.siblingAtColumn(0).data(VOLUME_ID_ROLE) if index.isValid() else None
+        return str(found or "")
 
     def copy_rows(self) -> None:
         """Copy the selected rows with their headings, tab-separated."""

@@ -229,6 +229,7 @@ _LAYOUT: tuple[Command, ...] = (
         "Layout",
         "",
         ("fold_panel", "Fold the panel on the right", ("Tab",), "sidebar"),
+        ("fold_strip", "Fold the series on the left", ("Ctrl+B",), "thumbnails strip sidebar"),
         ("second_window", "Second window", ("Ctrl+Shift+N",), "monitor screen"),
     ),
 )
@@ -324,6 +325,9 @@ MOUSE: tuple[tuple[str, str], ...] = (
     ("Wheel", "Slices"),
     ("Ctrl + wheel", "Zoom at the pointer"),
     ("Double click", "Maximise the pane"),
+    ("Ctrl + drag", "Window from a region"),
+    ("Alt + drag", "Line profile"),
+    ("Drag a line", "Move or turn the planes"),
     ("Shift + move", "Linked crosshair"),
     ("Two fingers", "Slices; Shift moves"),
     ("Pinch", "Zoom at the fingers"),

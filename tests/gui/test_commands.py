@@ -161,29 +161,31 @@ def _data(*paths: Path) -> QMimeData:
     return data
 
 
+@pytest.mark.filterwarnings("ignore:Function. 'QDragEnterEvent:DeprecationWarning")
 def test_a_drag_is_told_and_a_drop_is_handed_over(active: MainWindow, tmp_path: Path) -> None:
     given: list[tuple[Path, ...]] = []
     active.session.paths_requested.disconnect()
     active.session.paths_requested.connect(given.append)
     data = _data(tmp_path / "study", tmp_path / "study", tmp_path / "demo.h5")
     where, buttons, copy = QPointF(9, 9), Qt.MouseButton.LeftButton, Qt.DropAction.CopyAction
-    event = QDragEnterEvent(where, copy, data, buttons, NONE)
+    event = QDragEnterEvent(where.toPoint(), copy, data, buttons, NONE)
     active.dragEnterEvent(event)
     assert event.isAccepted()
     assert active.overlays.drop_text == "Drop to import study and open the bundle demo.h5"
     active.dragLeaveEvent(QDragLeaveEvent())
     assert active.overlays.drop_text == ""
-    active.dragEnterEvent(QDragEnterEvent(where, copy, data, buttons, NONE))
+    active.dragEnterEvent(QDragEnterEvent(where.toPoint(), copy, data, buttons, NONE))
     active.dropEvent(QDropEvent(where, copy, data, buttons, NONE))
     assert active.overlays.drop_text == ""
     assert given == [(tmp_path / "study", tmp_path / "demo.h5")]
 
 
+@pytest.mark.filterwarnings("ignore:Function. 'QDragEnterEvent:DeprecationWarning")
 def test_what_is_no_file_is_not_taken(active: MainWindow) -> None:
     data = QMimeData()
     data.setText("words")
     event = QDragEnterEvent(
-        QPointF(9, 9), Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, NONE
+        QPointF(9, 9).toPoint(), Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, NONE
     )
     event.ignore()
     active.dragEnterEvent(event)
@@ -195,3 +197,50 @@ def test_drops_are_described_by_number() -> None:
     assert drop_text([Path("a.zip")]) == "Drop to import a.zip"
     assert drop_text([Path("a"), Path("b.dcm")]) == "Drop to import 2 files and folders"
     assert drop_text([Path("a.h5"), Path("b.HDF5")]).endswith("one bundle opens at a time")
+
+
+def test_every_command_of_the_library_is_there(active: MainWindow) -> None:
+    active.show_page("library")
+    missing = [
+        entry.id
+        for entry in COMMANDS
+        if entry.scope == "library" and not active.session.commands.is_registered(entry.id)
+    ]
+    assert missing == []
+
+
+def test_tags_and_removals_of_the_library_are_taken_back(filled: MainWindow, qtbot: QtBot) -> None:
+    page, changes = filled.page("library"), filled.session.changes["library"]
+    filled.activateWindow()
+    page.tree.setFocus()
+    volume_id = page.records[0].volume_id
+    page.tree.setCurrentIndex(page.tree.row_of(volume_id).index())
+    assert page.tree.selected_ids() == (volume_id,)
+
+    def tags() -> tuple[str, ...]:
+        found = [record for record in page.records if record.volume_id == volume_id]
+        return tuple(found[0].tags) if found else ("gone",)
+
+    page._add_tag("check")
+    qtbot.waitUntil(lambda: tags() == ("check",), timeout=5000)
+    qtbot.keyClick(page.tree, Qt.Key.Key_Z, CONTROL)
+    qtbot.waitUntil(lambda: tags() == (), timeout=5000)
+    assert filled.overlays.note.text() == "Undone: Tag “check”"
+    qtbot.keyClick(page.tree, Qt.Key.Key_Z, CONTROL | SHIFT)
+    qtbot.waitUntil(lambda: tags() == ("check",), timeout=5000)
+    # A word that is there already is no change.
+    page._add_tag("check")
+    assert changes.undo_title == "Tag “check”"
+    qtbot.keyClick(page.tree, Qt.Key.Key_Delete)
+    qtbot.waitUntil(lambda: page.message.text.startswith("Remove"), timeout=5000)
+    page.message.buttons[0].click()
+    qtbot.waitUntil(lambda: tags() == ("gone",), timeout=5000)
+    assert changes.undo_title == "1 volume removed"
+    qtbot.waitUntil(lambda: "removed" in page.message.text, timeout=5000)
+    page.message.buttons[0].click()
+    qtbot.waitUntil(lambda: tags() == ("check",), timeout=5000)
+    # Done again, it is still one change.
+    filled.session.commands.run("redo")
+    qtbot.waitUntil(lambda: tags() == ("gone",), timeout=5000)
+    assert [changes.undo(), changes.undo_title] == ["1 volume removed", "Tag “check”"]
+    qtbot.waitUntil(lambda: tags() == ("check",), timeout=5000)

@@ -106,11 +106,11 @@ def test_a_header_click_sorts_by_value_and_again_the_other_way(
         assert _texts(tree)[2:] == expected
 
 
-def test_ctrl_c_copies_rows_with_headings(tree: LibraryTree, qtbot: QtBot) -> None:
+def test_rows_are_copied_with_headings(tree: LibraryTree) -> None:
     tree.show_records([_record(1), _record(2, tags=("check",), labels={"grade": "3"})])
     tree._select({"1.2.1", "1.2.2"})
     tree.setColumnHidden(3, True)
-    qtbot.keyClick(tree, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
+    tree.copy_rows()
     lines = QGuiApplication.clipboard().text().splitlines()
     assert lines[0].split("\t")[:3] == ["Patient, study, series", "Modality", "Voxels"]
     assert "Spacing, mm" not in lines[0]
@@ -391,7 +391,7 @@ def test_files_that_could_not_be_read_are_listed_later_too(
     assert isinstance(page, LibraryPage)
     page.import_paths((damaged.parent,))
     assert wait_until_idle(window, 20)
-    page._show_unreadable()
+    page.show_unreadable()
     assert wait_until_idle(window, 20)
     assert page.report.table.rowCount() == 1
     item = page.report.table.item(0, 0)

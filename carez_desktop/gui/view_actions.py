@@ -37,10 +37,10 @@ class ViewActions(QObject):
 
     playing_changed = Signal()
 
-    def __init__(self, grid: PaneGrid, parent: QObject) -> None:
-        """Act on the panes of a grid."""
+    def __init__(self, grid_in_use: Callable[[], PaneGrid], parent: QObject) -> None:
+        """Act on the panes of whichever window is in use."""
         super().__init__(parent)
-        self._grid = grid
+        self._grid_in_use = grid_in_use
         self.frames_per_second = 0.0
         self.cine = QTimer(self)
         self.cine.setTimerType(Qt.TimerType.PreciseTimer)
@@ -73,6 +73,10 @@ class ViewActions(QObject):
             apply = partial(_apply_preset, key=number)
             table[f"preset_{number}"] = partial(self._with_layer, apply)
         return table
+
+    @property
+    def _grid(self) -> PaneGrid:
+        return self._grid_in_use()
 
     @property
     def rate(self) -> float:

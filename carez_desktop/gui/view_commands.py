@@ -27,6 +27,8 @@ def register_view_commands(page: ViewPage, session: Session) -> None:
             "series_next": partial(page.step_series, 1),
             "series_previous": partial(page.step_series, -1),
             "fold_panel": page.fold_panel,
+            "fold_strip": page.fold_strip,
+            "second_window": page.open_second_window,
             "pane_next": partial(_step_pane, page, 1),
             "pane_previous": partial(_step_pane, page, -1),
             "time_next": partial(page.times.step, 1),
@@ -57,12 +59,12 @@ def register_view_commands(page: ViewPage, session: Session) -> None:
 
 
 def _step_pane(page: ViewPage, by: int) -> None:
-    arrangement = page.arrangement
+    arrangement = page.current.arrangement
     index = (arrangement.active + by) % len(arrangement.panes)
     if arrangement.maximised is not None:
         arrangement.maximise(index)
     arrangement.activate(index)
-    page.grid.active_widget().setFocus()
+    page.current.active_widget().setFocus()
 
 
 def _change_rate(page: ViewPage, factor: float) -> None:
@@ -71,33 +73,33 @@ def _change_rate(page: ViewPage, factor: float) -> None:
 
 def _turn_plane(page: ViewPage, axis: str, angle: float) -> None:
     """Turn the plane of the active pane about an edge of its picture."""
-    viewport = page.arrangement.active_pane.viewport
+    viewport = page.current.arrangement.active_pane.viewport
     if viewport is not None:
         viewport.rotate(rotation_about(getattr(viewport, axis), angle))
 
 
 def _straighten(page: ViewPage) -> None:
-    for pane in page.arrangement.panes:
+    for pane in page.current.arrangement.panes:
         if pane.viewport is not None:
             pane.viewport.reset_plane()
 
 
 def _without_volume(page: ViewPage) -> str:
-    return "" if page.arrangement.layers else "Open a volume first"
+    return "" if page.current.arrangement.layers else "Open a volume first"
 
 
 def _without_planes(page: ViewPage) -> str:
-    base = page.arrangement.active_pane.base
+    base = page.current.arrangement.active_pane.base
     return base.layer.plane_refusal if base is not None else "The pane shows nothing"
 
 
 def _without_frames(page: ViewPage) -> str:
-    viewport = page.arrangement.active_pane.viewport
+    viewport = page.current.arrangement.active_pane.viewport
     return "" if viewport is not None and viewport.slice_count > 1 else "There is only one slice"
 
 
 def _without_panes(page: ViewPage) -> str:
-    return "" if len(page.arrangement.panes) > 1 else "There is only one pane"
+    return "" if len(page.current.arrangement.panes) > 1 else "There is only one pane"
 
 
 def _without_times(page: ViewPage) -> str:

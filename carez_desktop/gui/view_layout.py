@@ -29,6 +29,7 @@ class PaneGrid(QWidget):
             pixels.
         line_drawn(Pane, object, object): A line was drawn with Alt: its ends in LPS mm of the
             pane's space.
+        focused: A pane took the keyboard.
         tab_pressed: Tab in a pane.
         drag_began(str), drag_ended: A drag that changes the view, by its name.
 
@@ -41,6 +42,7 @@ class PaneGrid(QWidget):
     series_dropped = Signal(int, str)
     region_drawn = Signal(object, tuple)
     line_drawn = Signal(object, object, object)
+    focused = Signal()
     tab_pressed = Signal()
     drag_began = Signal(str)
     drag_ended = Signal()
@@ -164,6 +166,7 @@ class PaneGrid(QWidget):
             setattr(widget, name, value)
         widget.maximise_requested.connect(partial(self._with_index, widget, self.toggle_maximised))
         widget.focused.connect(partial(self._with_index, widget, self.arrangement.activate))
+        widget.focused.connect(self.focused)
         widget.tab_pressed.connect(self.tab_pressed)
         widget.drag_began.connect(self.drag_began)
         widget.drag_ended.connect(self.drag_ended)

@@ -116,28 +116,28 @@ class ViewOpening(QObject):
 
     # -- one pane ------------------------------------------------------------------------------
 
-    def open_in_pane(self, index: int, volume_id: str) -> None:
-        """Read a volume into one pane; what is open stays, links too."""
-        arrangement = self._arrangement
+    def open_in_pane(self, grid: PaneGrid, index: int, volume_id: str) -> None:
+        """Read a volume into one pane of a window; what is open stays, links too."""
+        arrangement = grid.arrangement
         if not arrangement.layers:
             self.open(ViewRequest(volume_id))
             return
         pane = arrangement.panes[index]
         known = self._known(volume_id)
         if known is not None:
-            self._show_in(pane, known)
+            self._show_in(grid, pane, known)
             return
 
         def failed(error: CarezError) -> None:
-            self._tell(pane, f"Not opened: {error}")
+            self._tell(grid, pane, f"Not opened: {error}")
             self.pane_failed.emit(error)
 
-        self._tell(pane, "Reading…")
+        self._tell(grid, pane, "Reading…")
         self.read(
             volume_id,
-            lambda layer: self._show_in(pane, layer),
+            lambda layer: self._show_in(grid, pane, layer),
             failed=failed,
-            progress=lambda text: self._tell(pane, text),
+            progress=lambda text: self._tell(grid, pane, text),
             key=("view.pane", id(pane)),
         )
 
@@ -186,19 +186,19 @@ class ViewOpening(QObject):
                 return layer
         return None
 
-    def _show_in(self, pane: Pane, layer: Layer) -> None:
-        self._tell(pane, "")
-        panes = self._arrangement.panes
+    def _show_in(self, grid: PaneGrid, pane: Pane, layer: Layer) -> None:
+        self._tell(grid, pane, "")
+        panes = grid.arrangement.panes
         if pane not in panes:
             return
         index = panes.index(pane)
         plane = pane.viewport.plane if pane.viewport is not None else _missing(panes, layer)
-        self._arrangement.show(index, layer, plane)
-        self._arrangement.activate(index)
-        self._arrangement.close_unseen()
+        grid.arrangement.show(index, layer, plane)
+        grid.arrangement.activate(index)
+        grid.arrangement.close_unseen()
 
-    def _tell(self, pane: Pane, text: str) -> None:
-        for widget in self._grid.widgets:
+    def _tell(self, grid: PaneGrid, pane: Pane, text: str) -> None:
+        for widget in grid.widgets:
             if widget.pane is pane:
                 widget.show_progress(text if pane.base is not None else "")
                 widget.say(text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from functools import partial
 
-from PySide6.QtWidgets import QPushButton, QStackedWidget
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QStackedWidget
 
 from carez_desktop.domain.volume import Volume
 from carez_desktop.errors import CarezError
@@ -13,6 +13,7 @@ from carez_desktop.gui.layout_menu import LayoutButton
 from carez_desktop.gui.page_parts import EmptyState, Page
 from carez_desktop.gui.plane_note import PlaneNote
 from carez_desktop.gui.play_bar import PlayBar
+from carez_desktop.gui.series_strip import SeriesStrip
 from carez_desktop.gui.session import Session
 from carez_desktop.gui.view_actions import ViewActions
 from carez_desktop.gui.view_commands import register_view_commands
@@ -21,11 +22,13 @@ from carez_desktop.gui.view_loading import LoadedLayers, ViewRequest
 from carez_desktop.gui.view_opening import ViewOpening
 from carez_desktop.gui.view_panel import ViewPanel
 from carez_desktop.gui.view_times import ViewTimes
-from carez_desktop.workspace.arrangement import Arrangement, same_source
+from carez_desktop.gui.view_window import ViewWindow
+from carez_desktop.workspace.arrangement import Arrangement
 from carez_desktop.workspace.first_hanging import first_hanging, real_first
 from carez_desktop.workspace.hanging import hang
 from carez_desktop.workspace.layer import Layer
 from carez_desktop.workspace.layouts import Layout, layout_of
+from carez_desktop.workspace.open_layers import same_source
 from carez_desktop.workspace.plane_basis import Plane
 from carez_desktop.workspace.view_memory import (
     apply_remembered_preset,
@@ -48,6 +51,8 @@ class ViewPage(Page):
         side: The panel on the right.
         opening: What is being read.
         times: Points in time of the set that is open.
+        current: The panes that keys act on: those of the page, or of the second window.
+        second: The window on a second screen; None while there is none.
     """
 
     def __init__(self, session: Session) -> None:
@@ -55,13 +60,16 @@ class ViewPage(Page):
         super().__init__(session.theme, "View")
         self._session = session
         self.arrangement = Arrangement()
+        self.second: ViewWindow | None = None
+        self._wants_strip = True
         self._memory, finding = load_view_memory(session.context.home)
         self._chosen_layout = ""
         restore(self.arrangement, self._memory)
         self.grid = PaneGrid(session.theme, self.arrangement)
+        self.current = self.grid
         self.opening = ViewOpening(session, self.grid, self)
         self.times = ViewTimes(self.opening, self.arrangement, self)
-        self.actions_of_keys = ViewActions(self.grid, self)
+        self.actions_of_keys = ViewActions(lambda: self.current, self)
         self.side = ViewPanel(session)
         self.panel.addWidget(self.side)
         self._stack = QStackedWidget()
@@ -72,7 +80,14 @@ class ViewPage(Page):
         self.notice = PlaneNote(session.theme, action=("Go to the library", self._to_library))
         for widget in (empty, self.grid, self.notice):
             self._stack.addWidget(widget)
-        self.body.addWidget(self._stack, 1)
+        self.strip = SeriesStrip(session)
+        self.strip.hide()
+        row = QHBoxLayout()
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(0)
+        row.addWidget(self.strip)
+        row.addWidget(self._stack, 1)
+        self.body.addLayout(row, 1)
         self.play_bar = PlayBar(session.theme)
         self.play_bar.hide()
         self.body.addWidget(self.play_bar)
@@ -89,7 +104,7 @@ class ViewPage(Page):
     def _connect(self) -> None:
         grid, opening, side = self.grid, self.opening, self.side
         grid.resample_requested.connect(self.resample)
-        grid.series_dropped.connect(opening.open_in_pane)
+        grid.series_dropped.connect(partial(opening.open_in_pane, grid))
         grid.tab_pressed.connect(partial(self._session.commands.run, "fold_panel"))
         opening.began.connect(self._show_reading)
         opening.first_shown.connect(self._show_first)
@@ -104,11 +119,11 @@ class ViewPage(Page):
         side.show_arrangement(self.arrangement)
         side.follow(self.arrangement.active_pane)
         grid.active_changed.connect(side.follow)
-        if hasattr(side, "window_region"):
-            grid.region_drawn.connect(side.window_region)
-            grid.line_drawn.connect(side.show_line)
-        if not self._session.commands.is_registered("overlays"):
-            self._session.commands.register("overlays", side.toggle_overlays)
+        grid.region_drawn.connect(side.window_region)
+        grid.line_drawn.connect(side.show_line)
+        grid.focused.connect(partial(self._use, grid))
+        self.strip.open_requested.connect(self._open_in_active)
+        self.strip.filled.connect(self._show_strip)
         self.play_bar.play_toggled.connect(partial(self._session.commands.run, "cine"))
         self.play_bar.rate_chosen.connect(self.actions_of_keys.set_frame_rate)
         self.play_bar.time_chosen.connect(self.times.go_to)
@@ -244,6 +259,9 @@ class ViewPage(Page):
         self.actions_of_keys.stop()
         self.times.clear()
         self.arrangement.close_all()
+        if self.second is not None:
+            self.second.close()
+        self.strip.hide()
         self._stack.setCurrentIndex(0)
         self.panel_area.hide()
         self.title.setText("View")
@@ -265,15 +283,16 @@ class ViewPage(Page):
     def set_layout(self, layout: Layout) -> None:
         """Cut the page anew; empty panes take planes that no pane shows."""
         self._chosen_layout = layout.id
-        self.arrangement.set_layout(layout)
-        self.arrangement.fill_empty()
-        self.grid.say(_EMPTY_PANE)
+        self.current.arrangement.set_layout(layout)
+        self.current.arrangement.fill_empty()
+        self.current.say(_EMPTY_PANE)
 
     def show_plane(self, plane: Plane) -> None:
         """Show a plane in the active pane, or say there why there is none."""
-        refusal = self.arrangement.show_plane(self.arrangement.active, plane)
+        arrangement = self.current.arrangement
+        refusal = arrangement.show_plane(arrangement.active, plane)
         if refusal:
-            self.grid.active_widget().show_progress(f"No {plane.value} plane: {refusal}")
+            self.current.active_widget().show_progress(f"No {plane.value} plane: {refusal}")
 
     def set_frame_rate(self, frames_per_second: float) -> None:
         """Play at a rate from now on."""
@@ -292,11 +311,12 @@ class ViewPage(Page):
     def _choose_plane(self, plane: Plane, _: bool = False) -> None:
         self.show_plane(plane)
         self._follow()
-        self.grid.active_widget().setFocus()
+        self.current.active_widget().setFocus()
 
     def _follow(self) -> None:
         """Show what the active pane shows in the title line."""
-        pane = self.arrangement.active_pane
+        arrangement = self.current.arrangement
+        pane = arrangement.active_pane
         layer = pane.base.layer if pane.base is not None else None
         refusal = layer.plane_refusal if layer is not None else "The pane shows nothing"
         for plane, choice in self._plane_buttons.items():
@@ -308,12 +328,13 @@ class ViewPage(Page):
         self._layout_button.show_layout(self.arrangement.layout)
         if self.arrangement.layers:
             self.title.setText(_title(self.arrangement.layers))
+            self.strip.ask(self.arrangement.layers[0].volume.volume_id)
         self._show_play_bar()
         self._session.commands.refresh()
 
     def _show_play_bar(self) -> None:
         """Show rate and time where something plays or could: frames, points in time."""
-        base = self.arrangement.active_pane.base
+        base = self.current.arrangement.active_pane.base
         actions, points = self.actions_of_keys, self.times.points
         is_cine = base is not None and base.layer.is_cine
         self.play_bar.show_playing(actions.is_playing)
@@ -323,12 +344,59 @@ class ViewPage(Page):
             base is not None and (is_cine or actions.is_playing or bool(points))
         )
 
+    # -- strip and second window ---------------------------------------------------------------
+
+    def fold_strip(self) -> None:
+        """Fold the series on the left away, or bring them back."""
+        self._wants_strip = not self.strip.isVisible()
+        self._show_strip(self.strip.count())
+
+    def _show_strip(self, count: int) -> None:
+        self.strip.setVisible(self._wants_strip and count > 1 and bool(self.arrangement.layers))
+
+    def _open_in_active(self, volume_id: str) -> None:
+        self.opening.open_in_pane(self.current, self.current.arrangement.active, volume_id)
+
+    def open_second_window(self) -> None:
+        """Open a window of panes for a second screen, or bring it to the front."""
+        if self.second is not None:
+            self.second.raise_()
+            self.second.activateWindow()
+            return
+        second = ViewWindow(self._session, self.arrangement.open_layers)
+        grid = second.grid
+        grid.series_dropped.connect(partial(self.opening.open_in_pane, grid))
+        grid.tab_pressed.connect(partial(self._session.commands.run, "fold_panel"))
+        grid.region_drawn.connect(self.side.window_region)
+        grid.line_drawn.connect(self.side.show_line)
+        grid.focused.connect(partial(self._use, grid))
+        grid.active_changed.connect(self.side.follow)
+        second.closed.connect(self._forget_second)
+        second.arrangement.fill_empty()
+        second.show_on_other_screen(self.window(), self._memory.windows.get("second", ""))
+        self.second = second
+        grid.active_widget().setFocus()
+
+    def _forget_second(self) -> None:
+        second, self.second = self.second, None
+        if second is not None:
+            self._memory = self._memory.with_window("second", second.place)
+            self._use(self.grid)
+            second.deleteLater()
+
+    def _use(self, grid: PaneGrid) -> None:
+        """Let keys and the panel act on the panes of a window."""
+        if grid is not self.current:
+            self.current = grid
+            self.side.follow(grid.arrangement.active_pane)
+            self._follow()
+
     # -- what is remembered --------------------------------------------------------------------
 
     def _restore_looks(self) -> None:
         memory = self._memory
-        if hasattr(self.side, "set_folded"):
-            self.side.set_folded(dict(memory.folded))
+        self.side.set_folded(dict(memory.folded))
+        self._wants_strip = memory.switches.get("strip", True)
         if "cine_rate" in memory.numbers:
             self.actions_of_keys.set_frame_rate(memory.numbers["cine_rate"])
         self._chosen_layout = memory.texts.get("single_layout", "")
@@ -336,8 +404,11 @@ class ViewPage(Page):
     def keep_looks(self) -> None:
         """Write layout, links, folds and rates for the next start."""
         memory = remember(self.arrangement, self._memory)
-        for name, folded in getattr(self.side, "folded", {}).items():
+        for name, folded in self.side.folded.items():
             memory = memory.with_folded(name, folded)
+        memory = memory.with_switch("strip", self._wants_strip)
+        if self.second is not None:
+            memory = memory.with_window("second", self.second.place)
         memory = memory.with_number("cine_rate", self.actions_of_keys.frames_per_second)
         memory = memory.with_text("single_layout", self._chosen_layout)
         try:

@@ -1,8 +1,8 @@
 """What the View page shows: open layers, the panes of a layout, and what is linked with what.
 
-Layers whose positions can be compared share a space, in the LPS millimetres of the layer that
-opened it. Viewports, crosshair and links live in that space; a layer of the space carries a rigid
-matrix from there to its own millimetres, so that a registered volume needs no special case.
+Viewports, crosshair and links live in the space that layers share (`OpenLayers`); a layer of the
+space carries a rigid matrix from there to its own millimetres, so that a registered volume needs no
+special case.
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ from typing import ClassVar
 import numpy as np
 from psygnal import Signal
 
-from carez_desktop.domain.alignment import Alignment, AlignmentMethod
+from carez_desktop.domain.alignment import Alignment
 from carez_desktop.domain.patient_space import FloatArray
 from carez_desktop.workspace.compare_settings import CompareSettings
 from carez_desktop.workspace.kept_pane import KeptPane, look_alike
 from carez_desktop.workspace.layer import Layer
 from carez_desktop.workspace.layouts import Layout, layout_of
-from carez_desktop.workspace.link_group import LinkGroup, refusal_to_link
+from carez_desktop.workspace.link_group import LinkGroup
+from carez_desktop.workspace.open_layers import OpenLayers, Space
 from carez_desktop.workspace.pane import Pane, PlacedLayer, geometry_in_space
 from carez_desktop.workspace.plane_basis import Plane, acquired_plane, plane_bases
 from carez_desktop.workspace.stack_viewport import StackViewport
@@ -38,15 +39,6 @@ class PaneContent:
     settings: CompareSettings = field(default_factory=CompareSettings)
 
 
-@dataclass(eq=False)
-class _Space:
-    """Layers in one space, and the links of the viewports in it."""
-
-    reference: Layer
-    group: LinkGroup
-    to_layer: dict[Layer, FloatArray]
-
-
 class Arrangement:
     """Open layers in the panes of a layout.
 
@@ -60,24 +52,27 @@ class Arrangement:
     changed: ClassVar[Signal] = Signal()
     active_changed: ClassVar[Signal] = Signal()
 
-    def __init__(self, layout: Layout | None = None, alignments: Iterable[Alignment] = ()) -> None:
-        """Start without layers.
+    def __init__(
+        self,
+        layout: Layout | None = None,
+        alignments: Iterable[Alignment] = (),
+        *,
+        beside: OpenLayers | None = None,
+    ) -> None:
+        """Start without layers, or with those of another window.
 
         Args:
             layout: Panes to begin with; one without.
             alignments: Known from earlier; used when both of their volumes are open.
+            beside: Layers of another window, to be shown in further panes and linked with its own.
         """
         self.active = 0
         self.maximised: int | None = None
         self._layout = layout or layout_of("1x1")
         self._panes = [Pane(index) for index in range(len(self._layout.cells))]
         self._parked: list[Pane] = []
-        self._layers: list[Layer] = []
-        self._spaces: list[_Space] = []
-        # Windows are shared whether or not positions can be compared.
-        self._windows = LinkGroup()
-        self._known = {(item.fixed_id, item.moving_id): item for item in alignments}
-        self._links = {"links_position": True, "links_view": True, "links_window": True}
+        self._open = beside or OpenLayers(alignments)
+        self._open.sheets.append(self)
 
     # -- what is there -------------------------------------------------------------------------
 
@@ -85,6 +80,11 @@ class Arrangement:
     def layout(self) -> Layout:
         """Into which panes the page is cut."""
         return self._layout
+
+    @property
+    def open_layers(self) -> OpenLayers:
+        """What is open, for a second window that shows the same layers."""
+        return self._open
 
     @property
     def panes(self) -> tuple[Pane, ...]:
@@ -104,11 +104,11 @@ class Arrangement:
     @property
     def layers(self) -> tuple[Layer, ...]:
         """Open layers in the order of opening."""
-        return tuple(self._layers)
+        return tuple(self._open.layers)
 
     def group_of(self, layer: Layer) -> LinkGroup:
         """Return the links of the space of an open layer."""
-        return self._space_of(layer).group
+        return self._open.space_of(layer).group
 
     def to_layer(self, base: Layer, layer: Layer) -> FloatArray:
         """(4, 4): LPS mm of the space of `base` to LPS mm of an open layer of that space.
@@ -116,55 +116,45 @@ class Arrangement:
         Raises:
             KeyError: They lie in different spaces; `link_refusal` says why.
         """
-        return self._space_of(base).to_layer[layer]
+        return self._open.space_of(base).to_layer[layer]
 
     def link_refusal(self, first: Layer, second: Layer) -> str:
         """Say why positions of two open layers cannot be compared; "" where they can."""
-        if second in self._space_of(first).to_layer:
-            return ""
-        return _refusal(first, second)
+        return self._open.link_refusal(first, second)
 
     def alignment_between(self, first: Layer, second: Layer) -> Alignment | None:
         """Return how two open layers were brought into one space, if by more than their frame."""
-        ids = (first.volume.volume_id, second.volume.volume_id)
-        if ids in self._known:
-            return self._known[ids]
-        other = self._known.get((ids[1], ids[0]))
-        return other.inverse if other is not None else None
+        return self._open.alignment_between(first, second)
 
     # -- layers --------------------------------------------------------------------------------
 
     def open(self, layer: Layer) -> None:
         """Take a layer, in the space of an open one where their positions can be compared."""
-        if layer not in self._layers:
-            self._layers.append(layer)
-            self._place(layer)
-            self._windows.add_layer(layer)
-            self.changed.emit()
+        if layer not in self._open.layers:
+            self._open.add(layer)
+            self._tell()
 
     def close(self, layer: Layer) -> None:
         """Let a layer go, with every pane that shows it."""
-        if layer not in self._layers:
+        if layer not in self._open.layers:
             return
-        for pane in (*self._panes, *self._parked):
+        for pane in self._every_pane():
             if pane.base is not None and pane.base.layer is layer:
                 self._clear(pane)
             elif layer in pane.layers:
                 self._drop_from(pane, layer)
-        self._layers.remove(layer)
-        self._windows.remove_layer(layer)
-        self._leave_space(layer)
-        self.changed.emit()
+        self._open.remove(layer)
+        self._tell()
 
     def close_unseen(self) -> None:
         """Let go of the layers that no pane shows."""
-        for layer in tuple(self._layers):
-            if not any(layer in pane.layers for pane in self.all_panes):
+        for layer in self.layers:
+            if not any(layer in pane.layers for pane in self._every_pane()):
                 self.close(layer)
 
     def close_all(self) -> None:
         """Let every layer go, and cut every link."""
-        for layer in tuple(self._layers):
+        for layer in self.layers:
             self.close(layer)
 
     def align(self, alignment: Alignment) -> None:
@@ -172,41 +162,38 @@ class Arrangement:
 
         The moving layer joins the space of the fixed one and its panes are shown again there.
         """
-        self._known[alignment.fixed_id, alignment.moving_id] = alignment
-        moving = self._by_id(alignment.moving_id)
-        fixed = self._by_id(alignment.fixed_id)
+        self._open.know(alignment)
+        moving = self._open.by_id(alignment.moving_id)
+        fixed = self._open.by_id(alignment.fixed_id)
         if moving is None or fixed is None or moving is fixed:
             return
         with self._shown_again(moving):
-            self._leave_space(moving)
-            space = self._space_of(fixed)
-            self._join(space, moving, alignment.matrix @ space.to_layer[fixed])
-        self.changed.emit()
+            self._open.bring(moving, fixed, alignment)
+        self._tell()
 
     def separate(self, fixed_id: str, moving_id: str) -> None:
         """Forget an alignment; the moving layer goes back to where it lies without it."""
-        self._known.pop((fixed_id, moving_id), None)
-        self._known.pop((moving_id, fixed_id), None)
-        moving = self._by_id(moving_id)
+        self._open.forget(fixed_id, moving_id)
+        moving = self._open.by_id(moving_id)
         if moving is not None:
             with self._shown_again(moving):
-                self._leave_space(moving)
-                self._place(moving)
-            self.changed.emit()
+                self._open.leave(moving)
+                self._open.place(moving)
+            self._tell()
 
     @contextmanager
     def _shown_again(self, layer: Layer) -> Iterator[None]:
         """Empty the panes of a layer while its space changes, then fill them as they were."""
         kept = [
-            (KeptPane.of(pane), self._space_of(pane.base.layer))
-            for pane in self.all_panes
+            (KeptPane.of(pane), self._open.space_of(pane.base.layer))
+            for pane in self._every_pane()
             if pane.base is not None and layer in pane.layers
         ]
         for held, _ in kept:
             self._clear(held.pane)
         yield
         for held, space in kept:
-            if held.base is not None and self._space_of(held.base.layer) is not space:
+            if held.base is not None and self._open.space_of(held.base.layer) is not space:
                 held = held.elsewhere
             self._fill_again(held, held.base)
 
@@ -216,9 +203,9 @@ class Arrangement:
         The next volume of a time series, or of the list; zoom and position stay where both lie in
         one space.
         """
-        if new is old or old not in self._layers:
+        if new is old or old not in self._open.layers:
             return
-        kept = [KeptPane.of(pane) for pane in self.all_panes if old in pane.layers]
+        kept = [KeptPane.of(pane) for pane in self._every_pane() if old in pane.layers]
         self.open(new)
         for held in kept:
             self._clear(held.pane)
@@ -227,16 +214,11 @@ class Arrangement:
 
     def set_link(self, name: str, on: bool) -> None:
         """Switch one of `links_position`, `links_view`, `links_window` for every space."""
-        if name not in self._links:
-            raise KeyError(name)
-        self._links[name] = on
-        for space in self._spaces:
-            setattr(space.group, name, on)
-        setattr(self._windows, name, on)
+        self._open.set_link(name, on)
 
     def is_linked(self, name: str) -> bool:
         """Whether a kind of link is on."""
-        return self._links[name]
+        return self._open.is_linked(name)
 
     # -- panes ---------------------------------------------------------------------------------
 
@@ -287,7 +269,7 @@ class Arrangement:
 
     def fill_empty(self) -> None:
         """Show the planes of open layers that no pane shows in the panes that show nothing."""
-        wanted = [(x, plane) for x in self._layers if not x.plane_refusal for plane in Plane]
+        wanted = [(x, plane) for x in self.layers if not x.plane_refusal for plane in Plane]
         for pane in self._panes:
             if pane.base is not None and pane.viewport is not None:
                 shown = (pane.base.layer, pane.viewport.plane)
@@ -339,48 +321,33 @@ class Arrangement:
         self.maximised = index
         self.changed.emit()
 
-    # -- spaces --------------------------------------------------------------------------------
+    # -- several windows -----------------------------------------------------------------------
 
-    def _place(self, layer: Layer) -> None:
-        for space in self._spaces:
-            for other, matrix in tuple(space.to_layer.items()):
-                known = self.alignment_between(other, layer)
-                if known is not None:
-                    self._join(space, layer, known.matrix @ matrix)
-                    return
-                if not _refusal(other, layer):
-                    self._join(space, layer, matrix)
-                    return
-        space = _Space(layer, LinkGroup(), {})
-        for name, on in self._links.items():
-            setattr(space.group, name, on)
-        self._spaces.append(space)
-        self._join(space, layer, np.eye(4))
+    def leave(self) -> None:
+        """Empty these panes for good: the window on another screen closes."""
+        for pane in self.all_panes:
+            self._clear(pane)
+        if self in self._open.sheets:
+            self._open.sheets.remove(self)
+        self._tell()
 
-    def _join(self, space: _Space, layer: Layer, matrix: FloatArray) -> None:
-        space.to_layer[layer] = matrix
+    def tell(self) -> None:
+        """Say that layers, layout or links are others now."""
+        self.changed.emit()
 
-    def _leave_space(self, layer: Layer) -> None:
-        space = self._space_of(layer)
-        del space.to_layer[layer]
-        if not space.to_layer:
-            space.group.clear()
-            self._spaces.remove(space)
+    def _every_pane(self) -> tuple[Pane, ...]:
+        """Panes of every window that shows these layers."""
+        return tuple(pane for sheet in self._open.sheets for pane in sheet.all_panes)
 
-    def _space_of(self, layer: Layer) -> _Space:
-        for space in self._spaces:
-            if layer in space.to_layer:
-                return space
-        raise KeyError(layer.title)
-
-    def _by_id(self, volume_id: str) -> Layer | None:
-        return next((x for x in self._layers if x.volume.volume_id == volume_id), None)
+    def _tell(self) -> None:
+        for sheet in tuple(self._open.sheets):
+            sheet.tell()
 
     # -- filling panes -------------------------------------------------------------------------
 
     def _fill(self, pane: Pane, content: PaneContent) -> None:
         layer = content.layer
-        space = self._space_of(layer)
+        space = self._open.space_of(layer)
         viewport = self._viewport(space, layer, content.plane)
         pane.show(PlacedLayer(layer, space.to_layer[layer]), viewport)
         space.group.add(viewport)
@@ -391,7 +358,7 @@ class Arrangement:
                 pane.compare_with(PlacedLayer(second, self.to_layer(layer, second)))
         pane.set_settings(content.settings)
 
-    def _viewport(self, space: _Space, layer: Layer, plane: Plane | None) -> Viewport:
+    def _viewport(self, space: Space, layer: Layer, plane: Plane | None) -> Viewport:
         matrix = space.to_layer[layer]
         if layer.stack is not None:
             return StackViewport([geometry_in_space(g, matrix) for g in layer.stack.geometries])
@@ -407,7 +374,7 @@ class Arrangement:
 
     def _clear(self, pane: Pane) -> None:
         if pane.base is not None and pane.viewport is not None:
-            self._space_of(pane.base.layer).group.remove(pane.viewport)
+            self._open.space_of(pane.base.layer).group.remove(pane.viewport)
         pane.clear()
 
     def _drop_from(self, pane: Pane, layer: Layer) -> None:
@@ -441,16 +408,3 @@ class Arrangement:
         was = held.viewport
         if was is not None and held.pane.viewport is not None:
             look_alike(held.pane.viewport, was, with_place=not layer.plane_refusal)
-
-
-def same_source(fixed: Layer, moving: Layer) -> Alignment:
-    """Return that a layer was made from the other, on its space, under a mapped frame."""
-    ids = (fixed.volume.volume_id, moving.volume.volume_id)
-    return Alignment(*ids, np.eye(4), AlignmentMethod.SAME_SOURCE)
-
-
-def _refusal(first: Layer, second: Layer) -> str:
-    for layer in (first, second):
-        if layer.is_cine or not layer.is_positioned:
-            return f"{layer.title} has no position in the patient"
-    return refusal_to_link(first.volume, second.volume)

@@ -12,10 +12,11 @@ import pytest
 from carez_desktop.domain.alignment import Alignment, AlignmentMethod
 from carez_desktop.domain.geometry import VolumeGeometry
 from carez_desktop.domain.volume import Volume
-from carez_desktop.workspace.arrangement import Arrangement, PaneContent, same_source
+from carez_desktop.workspace.arrangement import Arrangement, PaneContent
 from carez_desktop.workspace.compare_settings import CompareMode, CompareSettings
 from carez_desktop.workspace.layer import Layer
 from carez_desktop.workspace.layouts import LAYOUTS, grid_layout, layout_of
+from carez_desktop.workspace.open_layers import same_source
 from carez_desktop.workspace.plane_basis import Plane, rotation_about
 from tests.builders.analytic_volumes import GEOMETRIES
 

@@ -39,7 +39,7 @@ class DifferenceNumbers(QWidget):
         self._probe = words("", "label", wrap=True)
         grid = QGridLayout()
         grid.setContentsMargins(0, 0, 0, 0)
-        grid.setHorizontalSpacing(session.theme.size("space_2"))
+        grid.setHorizontalSpacing(session.theme.size("space_1"))
         grid.setVerticalSpacing(2)
         self._cells: dict[tuple[int, int], QLabel] = {}
         for row, text in enumerate(("", *_ROWS)):

@@ -151,7 +151,10 @@ class PlotPanel(PanelSection):
             [centres[0][places[:, 0]], centres[1][places[:, 1]],
              found.counts[places[:, 0], places[:, 1]]]
         )  # fmt: skip
-        return ((_column(pair[0]), _column(pair[1]), "count"), rows.astype(np.float64))
+        return (
+            (_column("First", pair[0]), _column("Second", pair[1]), "count"),
+            rows.astype(np.float64),
+        )
 
     def _forget_histogram(self) -> None:
         self._histogram = None
@@ -217,7 +220,8 @@ class PlotPanel(PanelSection):
             return None
         found, layers = self._profile
         rows = np.column_stack([found.distances_mm, *found.values]).astype(np.float64)
-        return (("distance mm", *(_column(layer) for layer in layers)), rows)
+        titles = [_column(*item) for item in zip(("First", "Second"), layers, strict=False)]
+        return (("distance mm", *titles), rows)
 
     def _forget_profile(self) -> None:
         self._profile = None
@@ -288,10 +292,11 @@ def _has_values(layer: Layer) -> bool:
     return not layer.volume.is_colour and layer.stack is None
 
 
-def _column(layer: Layer) -> str:
+def _column(which: str, layer: Layer) -> str:
     """Title of a column; of a synthetic volume it says so."""
-    mark = "SYNTHETIC " if layer.is_synthetic else ""
-    return f"{mark}{layer.volume.modality} {unit_words(layer.volume.units)}".strip()
+    mark = "SYNTHETIC" if layer.is_synthetic else ""
+    parts = (which, mark, layer.volume.modality, unit_words(layer.volume.units))
+    return " ".join(part for part in parts if part)
 
 
 def _value_words(layer: Layer, values: npt.NDArray[np.float32]) -> str:

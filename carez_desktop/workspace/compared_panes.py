@@ -8,6 +8,7 @@ from dataclasses import replace
 from carez_desktop.workspace.arrangement import Arrangement
 from carez_desktop.workspace.compare_settings import CompareMode, CompareSettings
 from carez_desktop.workspace.layer import Layer
+from carez_desktop.workspace.open_layers import same_source
 from carez_desktop.workspace.pane import Pane, PlacedLayer
 
 _STEP = 0.05
@@ -37,6 +38,28 @@ def compare_panes(
         if refusal:
             return refusal
     return ""
+
+
+def place_by_grid(arrangement: Arrangement, fixed: Layer, moving: Layer) -> bool:
+    """Bring two layers of the same voxels into one space where a frame of reference is missing.
+
+    A label map or a result in NIfTI or NRRD names no frame; that it has the grid of its image is
+    how such files say where they belong. Nothing is done where both name one.
+
+    Returns:
+        Whether they were brought together now.
+    """
+    for layer in (fixed, moving):
+        arrangement.open(layer)
+    frames = {layer.volume.frame_of_reference_uid for layer in (fixed, moving)}
+    if "" not in frames or not arrangement.link_refusal(fixed, moving):
+        return False
+    if not fixed.is_positioned or not moving.is_positioned:
+        return False
+    if not fixed.volume.geometry.is_close_to(moving.volume.geometry):
+        return False
+    arrangement.align(same_source(fixed, moving))
+    return True
 
 
 def set_compare_settings(panes: Iterable[Pane], settings: CompareSettings) -> None:

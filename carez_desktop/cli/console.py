@@ -22,9 +22,11 @@ from carez_desktop.progress import CancellationFlag, ProgressReporter
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from carez_desktop.errors import CarezError
     from carez_desktop.workflows.context import WorkflowContext
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
+_LEFT = re.compile(r", \d+ s left$")
 _REPORT_SECONDS = 0.1
 _LINE_SECONDS = 2.0
 _SAID_ONE_BY_ONE = 5
@@ -110,6 +112,11 @@ def duration_text(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{remainder:02d}" if hours else f"{minutes}:{remainder:02d}"
 
 
+def _without_left(message: str) -> str:
+    """Drop the time left from a message of a part; here it is said for the whole."""
+    return _LEFT.sub("", message)
+
+
 class _LineProgress:
     """Progress as sparse lines, for logs and pipes."""
 
@@ -126,7 +133,7 @@ class _LineProgress:
         left = (
             f", {duration_text(elapsed / fraction * (1 - fraction))} left" if fraction > 0 else ""
         )
-        note(f"{fraction:4.0%} {message}{left}")
+        note(f"{fraction:4.0%} {_without_left(message)}{left}")
 
 
 class _BarProgress:
@@ -152,7 +159,7 @@ class _BarProgress:
         if now - self._last < _REPORT_SECONDS and fraction < 1.0:
             return
         self._last = now
-        self.bar.update(self._row, completed=fraction, description=message)
+        self.bar.update(self._row, completed=fraction, description=_without_left(message))
 
 
 @contextmanager
@@ -174,6 +181,16 @@ def size_text(size_bytes: int) -> str:
             return f"{size:.0f} {unit}"
         size /= 1024
     return f"{size:.1f} GiB"
+
+
+def error_document(error: CarezError) -> dict[str, str]:
+    """Return an error as `--json` prints it."""
+    return {
+        "code": error.code,
+        "what": error.what,
+        "where": error.subject,
+        "hint": error.hint,
+    }
 
 
 def show_error(what: str, where: str, hint: str) -> None:

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from carez_desktop.cli.console import note, progress_on_stderr, say, state_of
+from carez_desktop.cli.console import (
+    CliState,
+    error_document,
+    note,
+    progress_on_stderr,
+    say,
+    show_error,
+    state_of,
+)
 from carez_desktop.domain.finding import counted
+
+if TYPE_CHECKING:
+    from carez_desktop.workflows.label_studies import UnmatchedTableError
 
 library_app = typer.Typer(
     no_args_is_help=True, help="Label, tag, delete and look after what was imported."
@@ -36,9 +47,13 @@ def label_command(
 ) -> None:
     """Join outcomes to volumes by patient, study, series or volume."""
     state = state_of(context)
-    from carez_desktop.workflows.label_studies import label_studies
+    from carez_desktop.workflows.label_studies import UnmatchedTableError, label_studies
 
-    report = label_studies(state.open_context(), table=table, remove=remove)
+    try:
+        report = label_studies(state.open_context(), table=table, remove=remove)
+    except UnmatchedTableError as error:
+        _tell_unmatched(state, error)
+        raise typer.Exit(error.exit_code) from error
 
     def show() -> None:
         _show_unmatched(report.unmatched, report.key)
@@ -147,6 +162,16 @@ def rescan_command(context: typer.Context) -> None:
         )
 
     state.emit(document, show)
+
+
+def _tell_unmatched(state: CliState, error: UnmatchedTableError) -> None:
+    document = {
+        "matched": [],
+        "unmatched": error.unmatched,
+        "error": error_document(error),
+    }
+    state.emit(document, lambda: _show_unmatched(error.unmatched, "the table"))
+    show_error(error.what, error.subject, error.hint)
 
 
 def _show_unmatched(keys: tuple[str, ...], what: str) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from carez_desktop.cli.console import (
+    error_document,
     note,
     progress_on_stderr,
     say,
@@ -70,12 +71,7 @@ def import_command(
     }
     refused = _nothing_but_unreadable(report)
     if refused:
-        document["error"] = {
-            "code": refused.code,
-            "what": refused.what,
-            "where": refused.subject,
-            "hint": refused.hint,
-        }
+        document["error"] = error_document(refused)
     state.emit(document, lambda: _show_import(report))
     if refused:
         show_error(refused.what, refused.subject, refused.hint)

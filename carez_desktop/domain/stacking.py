@@ -28,6 +28,8 @@ from carez_desktop.domain.volume import SliceAxis, VolumeKind
 
 __all__ = ["series_key", "stack_geometry_of", "stack_instances"]
 
+_PARAMETRIC_MAP = "1.2.840.10008.5.1.4.1.1.30"  # quantities computed from images (PS3.3 A.75)
+
 
 def stack_instances(
     headers: Iterable[InstanceHeader], objects: Sequence[ReferencedObject] = ()
@@ -157,6 +159,8 @@ def _kind(headers: Sequence[InstanceHeader]) -> VolumeKind:
     if any(header.synthetic_marks for header in headers):
         return VolumeKind.SYNTHETIC
     image_type = headers[0].image_type
+    if headers[0].sop_class_uid == _PARAMETRIC_MAP:
+        return VolumeKind.DERIVED
     if image_type[:1] == ("DERIVED",) and CALCULATED_MAPS.intersection(image_type):
         return VolumeKind.DERIVED
     return VolumeKind.REAL

@@ -29,6 +29,7 @@ from carez_desktop.library.object_rows import keep_objects, link_objects
 from carez_desktop.library.path_columns import to_column
 from carez_desktop.library.search import FIELDS, search_columns
 from carez_desktop.library.volume_rows import chunks, paths_text, record_text, to_json
+from carez_desktop.progress import NEVER, CancellationToken
 
 if TYPE_CHECKING:
     from carez_desktop.library.database import Database
@@ -90,7 +91,9 @@ def next_revision(connection: sqlite3.Connection) -> None:
     )
 
 
-def write_import(database: Database, change: ImportChange) -> bool:
+def write_import(
+    database: Database, change: ImportChange, cancel: CancellationToken = NEVER
+) -> bool:
     """Write all of a change, or nothing.
 
     What takes long (encoding, compressing) is done before the write lock is taken.
@@ -98,8 +101,14 @@ def write_import(database: Database, change: ImportChange) -> bool:
     Returns:
         Whether it was written: not if series changed since `change.revision`, so that the change
         has to be worked out anew.
+
+    Raises:
+        CancelledError: Asked to stop at any series; the library is as it was.
     """
-    prepared = [_prepare(item) for item in change.series]
+    prepared = []
+    for item in change.series:
+        cancel.raise_if_cancelled()
+        prepared.append(_prepare(item))
     with database.writing() as connection:
         now = revision_of(connection)
         if change.revision is not None and now != change.revision:
@@ -108,7 +117,7 @@ def write_import(database: Database, change: ImportChange) -> bool:
             next_revision(connection)
         if change.stand_in:
             connection.execute("INSERT OR REPLACE INTO facts VALUES (?, 'yes')", (STAND_IN,))
-        _write(connection, change, prepared)
+        _write(connection, change, prepared, cancel)
     return True
 
 
@@ -162,12 +171,16 @@ def _content_of(record: VolumeRecord, facts: Mapping[str, tuple[str, int, int]])
 
 
 def _write(
-    connection: sqlite3.Connection, change: ImportChange, prepared: Sequence[_PreparedSeries]
+    connection: sqlite3.Connection,
+    change: ImportChange,
+    prepared: Sequence[_PreparedSeries],
+    cancel: CancellationToken,
 ) -> None:
     forget_files(connection, change.forget)
     series_ids: dict[str, int] = {}
     known = _any_known(connection, [item.key for item in prepared])
     for item in prepared:
+        cancel.raise_if_cancelled()
         if item.volumes:
             series_ids[item.key] = _keep_series(connection, item)
         else:
@@ -186,6 +199,7 @@ def _write(
     _note_unreadable(connection, change)
     if known or len(series_ids) < len(prepared):
         drop_empty_levels(connection)
+    cancel.raise_if_cancelled()
 
 
 def _any_known(connection: sqlite3.Connection, keys: Sequence[str]) -> bool:

@@ -7,7 +7,8 @@ from what was read of the files; they are not read twice.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from carez_desktop.domain.finding import Finding
 from carez_desktop.domain.study import InstanceHeader, UnreadableFile, VolumeRecord
 from carez_desktop.library.import_rows import ImportChange, SeriesChange
 from carez_desktop.library.instance_rows import IMAGE, OBJECT, OTHER, FileRow
+from carez_desktop.progress import NEVER, SILENT, CancellationToken, ProgressReporter
 from carez_desktop.workflows._found_files import FoundFiles, facts_of
 from carez_desktop.workflows._volume_file_staging import stage_volume_files
 
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from carez_desktop.library.known_files import KnownFiles
     from carez_desktop.library.study_library import StudyLibrary
     from carez_desktop.workflows.context import WorkflowContext
+
+_REPORT_S = 0.1
 
 
 @dataclass(frozen=True)
@@ -41,11 +45,32 @@ class StagedImport:
     moved: int
 
 
+class _SeriesSteps:
+    """Go through series; ask at each whether to stop, and say how far it is."""
+
+    def __init__(self, progress: ProgressReporter, cancel: CancellationToken) -> None:
+        self._progress = progress
+        self._cancel = cancel
+
+    def of(self, keys: Collection[str], start: float, stop: float) -> Iterator[str]:
+        """Yield the keys; a report goes out every tenth of a second."""
+        last = time.monotonic()
+        for index, key in enumerate(keys):
+            self._cancel.raise_if_cancelled()
+            if time.monotonic() - last >= _REPORT_S:
+                last = time.monotonic()
+                fraction = start + (stop - start) * index / len(keys)
+                self._progress.report(fraction, f"Stacking series {index + 1} of {len(keys)}")
+            yield key
+
+
 def stage_import(
     context: WorkflowContext,
     found: FoundFiles,
     *,
     stand_in: bool,
+    progress: ProgressReporter = SILENT,
+    cancel: CancellationToken = NEVER,
 ) -> StagedImport:
     """Work out what an import changes.
 
@@ -53,13 +78,19 @@ def stage_import(
         context: Whose library.
         found: What was read.
         stand_in: This import brings simulated studies that play real.
+        progress: Of the stacking.
+        cancel: Asked at every series.
+
+    Raises:
+        CancelledError: On the way.
     """
     from carez_desktop.library.import_rows import revision_of
 
     library = context.library
     with library.database.reading() as connection:
         revision = revision_of(connection)
-    series, replaced = _stage_images(context, found, stand_in=stand_in)
+    steps = _SeriesSteps(progress, cancel)
+    series, replaced = _stage_images(context, found, steps, stand_in=stand_in)
     files, copies, moved_files = stage_volume_files(library, found)
     series += files.series
     of_files = {item.key for item in files.series}
@@ -107,7 +138,7 @@ def affected_series(
 
 
 def _stage_images(
-    context: WorkflowContext, found: FoundFiles, *, stand_in: bool
+    context: WorkflowContext, found: FoundFiles, steps: _SeriesSteps, *, stand_in: bool
 ) -> tuple[list[SeriesChange], tuple[str, ...]]:
     from carez_desktop.domain.stacking import series_key, stack_instances
     from carez_desktop.library.instance_rows import headers_of_series
@@ -118,14 +149,19 @@ def _stage_images(
     if stand_in:
         keys = list(dict.fromkeys((*keys, *_touched_keys(library, found.known))))
     with library.database.reading() as connection:
-        known = headers_of_series(connection, keys)
+        known = {
+            key: headers
+            for one in steps.of(keys, 0.0, 0.2)
+            for key, headers in headers_of_series(connection, [one]).items()
+        }
     fresh: dict[str, list[InstanceHeader]] = {}
     for header in found.scan.headers:
         fresh.setdefault(series_key(header), []).append(header)
     merged, replaced = _merge(found, keys, known, fresh)
     stacked: dict[str, list[VolumeRecord]] = {}
-    for record in stack_instances(h for headers in merged.values() for h in headers):
-        stacked.setdefault(record.series_instance_uid, []).append(record)
+    for key in steps.of(merged, 0.2, 0.8):
+        for record in stack_instances(merged[key]):
+            stacked.setdefault(record.series_instance_uid, []).append(record)
     before = _known_records(library, keys)
     unreadable = {file.path for file in (*found.unreadable, *library.unreadable_files())}
     judge = _judge(context, [h for headers in merged.values() for h in headers], stand_in=stand_in)
@@ -138,8 +174,8 @@ def _stage_images(
     for record in _with_lost(library, named, found):
         noted.setdefault(record.series_instance_uid, []).append(record)
     changes = [
-        SeriesChange(key, judge(noted[key], before.get(key, ()), headers), headers)
-        for key, headers in merged.items()
+        SeriesChange(key, judge(noted[key], before.get(key, ()), merged[key]), merged[key])
+        for key in steps.of(merged, 0.8, 1.0)
     ]
     changes += [
         SeriesChange(key, ())

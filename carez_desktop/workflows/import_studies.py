@@ -86,7 +86,12 @@ def import_studies(
         found = _read_rest(context, taken.scan, known, given, progress, cancel)
         found = replace(found, copied=frozenset(taken.sources.values()))
         staged = _write(
-            context, found, stand_in=stand_in, stands_in=stands_in, partial=partial, cancel=cancel
+            *(context, found),
+            stand_in=stand_in,
+            stands_in=stands_in,
+            partial=partial,
+            progress=PartProgress(progress, 0.97, 1.0),
+            cancel=cancel,
         )
     report = _report(
         context, found, staged, (*taken.findings, *staged.findings), stands_in=stands_in
@@ -142,6 +147,7 @@ def _write(
     stand_in: bool,
     stands_in: bool,
     partial: Callable[[object], None],
+    progress: ProgressReporter,
     cancel: CancellationToken,
 ) -> StagedImport:
     """Work out the change and write it; again where another process was faster."""
@@ -149,13 +155,15 @@ def _write(
     from carez_desktop.workflows._import_staging import stage_import
 
     for attempt in range(_ATTEMPTS):
-        staged = stage_import(context, found, stand_in=stand_in)
+        stacking = PartProgress(progress, 0.0, 0.5)
+        staged = stage_import(context, found, stand_in=stand_in, progress=stacking, cancel=cancel)
         if stands_in:
             _refuse_real(staged.records)
         if attempt == 0:
             partial(staged.records)
         cancel.raise_if_cancelled()
-        if write_import(context.library.database, staged.change):
+        progress.report(0.5, "Writing the library")
+        if write_import(context.library.database, staged.change, cancel):
             return staged
     raise StorageError(
         "Other imports change the library all the time, so this one was not kept",

@@ -31,6 +31,15 @@ class LabelReport:
     has_splits: bool
 
 
+class UnmatchedTableError(InputError):
+    """A table of labels of which no row names anything of the library; nothing was changed."""
+
+    def __init__(self, what: str, *, subject: str, hint: str, unmatched: tuple[str, ...]) -> None:
+        """Keep the keys that name nothing."""
+        super().__init__(what, subject=subject, hint=hint)
+        self.unmatched = unmatched
+
+
 def label_studies(context: WorkflowContext, *, table: Path, remove: bool = False) -> LabelReport:
     """Label volumes by the rows of a table; all of it, or nothing.
 
@@ -45,7 +54,8 @@ def label_studies(context: WorkflowContext, *, table: Path, remove: bool = False
         remove: Take away what this table joined; what was written over by another since stays.
 
     Raises:
-        InputError: Not such a table, two different rows for one key, or no row that fits.
+        InputError: Not such a table, or two different rows for one key.
+        UnmatchedTableError: No row fits.
         StorageError: The library cannot be written.
     """
     from carez_desktop.library.label_rows import (
@@ -61,10 +71,11 @@ def label_studies(context: WorkflowContext, *, table: Path, remove: bool = False
     with database.writing() as connection:
         known = volumes_with_key(connection, labels.key, wanted)
         if not known:
-            raise InputError(
-                f"No row of the table fits: the library has none of its {len(wanted)} keys",
+            raise UnmatchedTableError(
+                _what_fits_not(len(wanted)),
                 subject=f"{table.name}, column {labels.key}",
                 hint="Compare that column with what carez --json series prints",
+                unmatched=tuple(wanted),
             )
         rows = {key: labels.rows[key] for key in wanted if key in known}
         records = context.library.volumes_with(labels.key, sorted(known))
@@ -90,3 +101,10 @@ def label_studies(context: WorkflowContext, *, table: Path, remove: bool = False
         volumes=report.volumes,
     )
     return report
+
+
+def _what_fits_not(keys: int) -> str:
+    if not keys:
+        return "The table of labels has no row with a label"
+    whose = "its one key" if keys == 1 else f"any of its {keys} keys"
+    return f"No row of the table fits: the library does not have {whose}"

@@ -47,6 +47,19 @@ def table(folder: Path, text: str, encoding: str = "utf-8") -> Path:
     return path
 
 
+def test_a_table_that_names_nothing_here_lists_its_keys(
+    carez: Carez, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = table(tmp_path, "patient_id,d\nPAT77,a\nPAT78,b\n")
+    document = carez("library", "label", path, code=3)
+    assert (document["matched"], document["unmatched"]) == ([], ["PAT77", "PAT78"])
+    assert "any of its 2 keys" in document["error"]["what"]
+    assert run(["--home", str(carez.home), "library", "label", str(path)]) == 3
+    told = capsys.readouterr().err
+    assert "not in the library: PAT77" in told
+    assert "labels.csv, column patient_id" in told
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
 def test_labels_are_joined_found_and_taken_away(
@@ -102,7 +115,7 @@ def test_removal_leaves_what_was_written_over(carez: Carez, tmp_path: Path) -> N
         ("patient_id,tags\nPAT01,x\n", "No label may be called tags"),
         ("patient_id,d,d\nPAT01,a,b\n", "Two columns are called d"),
         ("patient_id,d\nPAT01,a,b\n", "3 cells"),
-        ("patient_id,d\nNOBODY,a\n", "none of its 1 keys"),
+        ("patient_id,d\nNOBODY,a\n", "does not have its one key"),
         ("patient_id,=cmd\nPAT01,a\n", "cannot be the name of a label"),
         ("", "no column that names volumes"),
     ],

@@ -64,12 +64,12 @@ def test_an_import_is_worked_out_anew_when_another_was_faster(
     other = open_context(tmp_path / "home")
     real, calls = import_rows.write_import, []
 
-    def overtaken(database, change):
+    def overtaken(database, change, cancel):
         if not calls:
             calls.append(1)
             monkeypatch.setattr(import_rows, "write_import", real)
             import_studies(other, paths=[early])
-        return real(database, change)
+        return real(database, change, cancel)
 
     monkeypatch.setattr(import_rows, "write_import", overtaken)
     (record,) = import_studies(context, paths=[late]).series

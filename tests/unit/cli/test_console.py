@@ -6,6 +6,7 @@ import pytest
 
 from carez_desktop.cli.console import (
     duration_text,
+    progress_on_stderr,
     say,
     show_findings,
     shown,
@@ -57,3 +58,11 @@ def test_many_findings_of_one_kind_are_told_by_the_first_few(
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 3 + 1 + 5
     assert lines[3] == "warning: 6 more of this kind; --json lists all"
+
+
+def test_the_time_left_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+    with progress_on_stderr() as progress:
+        progress.report(0.5, "Slice 71 of 143, 2 s left")
+        progress.report(1.0, "Slice 143 of 143")
+    first = capsys.readouterr().err.splitlines()[0]
+    assert first == " 50% Slice 71 of 143, 0:00 left"

@@ -161,6 +161,12 @@ def test_kind_follows_marks_and_calculated_maps() -> None:
     assert stack_instances([marked])[0].kind is VolumeKind.SYNTHETIC
     adc = header(1, 0.0, image_type=("DERIVED", "PRIMARY", "DIFFUSION", "ADC"))
     assert stack_instances([adc])[0].kind is VolumeKind.DERIVED
+    quantity = header(
+        *(1, 0.0),
+        image_type=("DERIVED", "PRIMARY", "VOLUME", "QUANTITY"),
+        sop_class_uid="1.2.840.10008.5.1.4.1.1.30",
+    )
+    assert stack_instances([quantity])[0].kind is VolumeKind.DERIVED
     reformatted = header(1, 0.0, image_type=("DERIVED", "PRIMARY", "AXIAL"))
     assert stack_instances([reformatted])[0].kind is VolumeKind.REAL
 

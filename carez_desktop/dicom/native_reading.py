@@ -31,7 +31,6 @@ class NativeReader:
         out: npt.NDArray[Any],
         embedded: Sequence[EmbeddedOverlay],
         place: int,
-        stream: BinaryIO | None = None,
     ) -> tuple[OverlayPlane, ...]:
         """Read one slice.
 
@@ -40,7 +39,6 @@ class NativeReader:
             out: (rows, columns) or (rows, columns, 3) of the volume.
             embedded: Overlays in unused bits of its cells.
             place: Of the slice in the volume.
-            stream: Its open file; None takes the one that the record's files hold.
 
         Returns:
             Those overlays, as far as something is drawn.
@@ -52,7 +50,7 @@ class NativeReader:
         if source.native is None:
             raise ValueError("not a native frame")
         transform, layout = source.transform, source.transform.layout
-        stream = stream or self._files.stream_of(source)
+        stream = self._files.stream_of(source)
         if source.tile is not None:
             put_cells(self._tile(stream, source, out.shape), transform, out)
             return ()

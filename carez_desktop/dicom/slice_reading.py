@@ -1,15 +1,12 @@
 """Read slices of a record into one array: the wanted one first, nothing read twice.
 
 Headers and pixels of a slice come from one open of its file. Uncompressed pixels are read straight
-into the array, by a thread while the header of the next file is looked at; compressed and deflated
-ones are decoded in child processes that write into it.
+into the array; compressed and deflated ones are decoded in child processes that write into it.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -41,7 +38,6 @@ _BATCH_BYTES = 192 << 10
 _MOST_IN_BATCH = 64
 _OVERLAY_BYTES = 16 << 20
 _LEAST_S, _PIXELS_PER_S = 4.0, 4e6
-_MOST_AHEAD = 4
 
 
 @dataclass(slots=True)
@@ -101,8 +97,8 @@ def read_slice_arrays(
     """
     files = RecordFiles(record, all_attributes=all_attributes)
     pool = children or ChildPool()
-    load = _Load(record, indices, files, pool, cancel, partial)
     try:
+        load = _Load(record, indices, files, pool, cancel, partial)
         load.begin(scale)
         while True:
             try:
@@ -112,7 +108,6 @@ def read_slice_arrays(
             except _NeedsSharingError:
                 load.share()
     finally:
-        load.close()
         files.close()
         if children is None:
             pool.close()
@@ -141,8 +136,6 @@ class _Load:
         self._cancel = cancel
         self._partial = partial
         self._native = NativeReader(files)
-        self._reader = ThreadPoolExecutor(1, thread_name_prefix="slices")
-        self._ahead: deque[tuple[int, Future[tuple[OverlayPlane, ...]]]] = deque()
         self._sources: dict[int, SliceSource] = {}
         self._middle = len(indices) // 2
         self._factor = 1.0
@@ -192,19 +185,8 @@ class _Load:
         else:
             self._array = allocate(shape, self._dtype, self._record.volume_id)
 
-    def close(self) -> None:
-        """Wait for what is still being read."""
-        self._reader.shutdown(wait=True, cancel_futures=True)
-
     def run(self, progress: PacedProgress) -> LoadedSlices:
         """Read everything into the array, the middle slice first."""
-        try:
-            return self._run(progress)
-        finally:
-            while self._ahead:  # before its memory may be taken again
-                self._ahead.pop()[1].exception()
-
-    def _run(self, progress: PacedProgress) -> LoadedSlices:
         self._done, self._progress = 0, progress
         self._finished: list[int] = []
         batches: dict[int, list[int]] = {}
@@ -237,7 +219,9 @@ class _Load:
             self._cancel.raise_if_cancelled()
             source = self._known_source(place)
             if not source.needs_child:
-                self._read_native(place, source)
+                embedded = self._embedded.get(place, ())
+                self._keep(self._native.read(source, self._array[place], embedded, place))
+                self._deliver(place)
                 continue
             if self._shared is None:
                 raise _NeedsSharingError
@@ -249,37 +233,6 @@ class _Load:
         if batch:
             batches[count] = batch
             yield self._request(batch)
-        self._finish_ahead(0)
-
-    def _read_native(self, place: int, source: SliceSource) -> None:
-        """Read an uncompressed slice: the middle one and frames of one file now, others ahead."""
-        out, embedded = self._array[place], self._embedded.get(place, ())
-        if place == self._middle or source.tile is not None or self._next_is_same_file(place):
-            self._keep(self._native.read(source, out, embedded, place))
-            self._deliver(place)
-            return
-        stream = self._files.give_away(source)
-
-        def read() -> tuple[OverlayPlane, ...]:
-            with stream:
-                return self._native.read(source, out, embedded, place, stream)
-
-        self._ahead.append((place, self._reader.submit(read)))
-        self._finish_ahead(_MOST_AHEAD)
-
-    def _next_is_same_file(self, place: int) -> bool:
-        following = min(place + 1, len(self._indices) - 1)
-        paths = self._record.paths
-        return following != place and (
-            paths[self._indices[following]] == paths[self._indices[place]]
-        )
-
-    def _finish_ahead(self, most: int) -> None:
-        """Deliver slices that were read ahead until at most so many are left."""
-        while len(self._ahead) > most:
-            place, future = self._ahead.popleft()
-            self._keep(future.result())
-            self._deliver(place)
 
     def _joins(self, batch: list[int], place: int) -> bool:
         """Whether a slice is decoded in one request with those before it.

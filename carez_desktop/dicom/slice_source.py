@@ -141,12 +141,6 @@ class RecordFiles:
         """Return the open file of a source; opens it again where another was read since."""
         return self._stream_at(source.path)
 
-    def give_away(self, source: SliceSource) -> BinaryIO:
-        """Return the open file of a source for the caller to close; it is opened anew if asked."""
-        stream = self._stream_at(source.path)
-        self._stream = None
-        return stream
-
     def close(self) -> None:
         """Close the file that is open."""
         self._open = None

@@ -177,10 +177,14 @@ _COMPARE: tuple[Command, ...] = (
     ),
     *_view(
         "Links",
-        "second",
+        "volume",
         ("register", "Register the two volumes", ("Ctrl+R",), "registration align"),
-        ("joint_histogram", "Joint histogram", ("J",), "plot mutual information"),
         ("line_profile", "Line profile", ("G",), "plot graph"),
+    ),
+    *_view(
+        "Links",
+        "second",
+        ("joint_histogram", "Joint histogram", ("J",), "plot mutual information"),
     ),
 )
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from carez_desktop.domain.alignment import Alignment
+from carez_desktop.domain.finding import Finding
 
 LEAST_OVERLAP = 0.25
 """Share of the smaller volume's content that the other one must cover."""
@@ -23,27 +24,26 @@ class RegistrationQuality:
     """Measured facts of a registration.
 
     Attributes:
-        information_before: Mutual information in bits as the volumes lay before; 0 where they did
-            not overlap.
-        information_after: The same as registered.
-        correlation_after: Pearson's coefficient of the values as registered.
+        mutual_information_before: In bits, as the volumes lay before; 0 where they did not overlap.
+        mutual_information: The same as registered.
+        correlation: Pearson's coefficient of the values as registered.
         overlap_share: Share of the content of the smaller volume that lies within the other one.
         peak_share: By which share the information falls 12 mm or 10 degrees off the found place,
             on the mean; negative where it rises anywhere.
         residual_mm: Mean distance by which points miss their start when they are carried over and
             back by a second registration of its own, the other way round.
         rotation_degrees: Angle of the rotation.
-        shift_mm: How far the centre of the overlap is carried.
+        translation_mm: How far the centre of the overlap is carried.
     """
 
-    information_before: float
-    information_after: float
-    correlation_after: float
+    mutual_information_before: float
+    mutual_information: float
+    correlation: float
     overlap_share: float
     peak_share: float
     residual_mm: float
     rotation_degrees: float
-    shift_mm: float
+    translation_mm: float
 
     @property
     def facts(self) -> Mapping[str, float]:
@@ -57,15 +57,22 @@ class RegistrationReport:
 
     Attributes:
         alignment: Proposed; None where the result is not to be trusted.
-        quality: What was measured.
+        measures: What was measured.
         verdict: In words, with the numbers that decide.
         is_doubtful: Proposed, but to be looked at with care.
+        findings: Of the volumes, on the way.
     """
 
     alignment: Alignment | None
-    quality: RegistrationQuality
+    measures: RegistrationQuality
     verdict: str
     is_doubtful: bool = False
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def quality(self) -> Mapping[str, float]:
+        """The measures by name."""
+        return self.measures.facts
 
 
 def objection(quality: RegistrationQuality, *, one_frame: bool) -> str:
@@ -80,15 +87,16 @@ def objection(quality: RegistrationQuality, *, one_frame: bool) -> str:
             f"They overlap in {quality.overlap_share:.0%} of the smaller one, which is too little"
             f" (at least {LEAST_OVERLAP:.0%})"
         )
-    if quality.information_after < LEAST_INFORMATION:
+    if quality.mutual_information < LEAST_INFORMATION:
         return (
-            f"Their values have next to nothing in common ({quality.information_after:.3f} bits of"
+            f"Their values have next to nothing in common ({quality.mutual_information:.3f} bits of"
             f" mutual information)"
         )
-    if quality.information_after <= quality.information_before and one_frame:
+    if quality.mutual_information <= quality.mutual_information_before and one_frame:
         return (
             "No better place was found than the one that their frame of reference gives them"
-            f" ({quality.information_before:.3f} bits there, {quality.information_after:.3f} here)"
+            f" ({quality.mutual_information_before:.3f} bits there,"
+            f" {quality.mutual_information:.3f} here)"
         )
     if quality.peak_share < LEAST_PEAK:
         return (
@@ -117,9 +125,10 @@ def judge(
     if against:
         return RegistrationReport(None, quality, f"{against}. Nothing is proposed.")
     told = (
-        f"Turned by {quality.rotation_degrees:.1f} degrees, shifted by {quality.shift_mm:.1f} mm;"
-        f" mutual information {quality.information_before:.2f} to"
-        f" {quality.information_after:.2f} bits, overlap {quality.overlap_share:.0%},"
+        f"Turned by {quality.rotation_degrees:.1f} degrees,"
+        f" shifted by {quality.translation_mm:.1f} mm;"
+        f" mutual information {quality.mutual_information_before:.2f} to"
+        f" {quality.mutual_information:.2f} bits, overlap {quality.overlap_share:.0%},"
         f" there and back misses by {quality.residual_mm:.1f} mm"
     )
     is_doubtful = quality.residual_mm > DOUBTFUL_RESIDUAL_MM

@@ -264,12 +264,12 @@ def _measured(pair: _Pair, best: FloatArray, back: FloatArray) -> RegistrationQu
     centre = fixed.content.mean(axis=0)[None, :]
     cosine = (float(np.trace(best[:3, :3])) - 1.0) / 2.0
     return RegistrationQuality(
-        information_before=before,
-        information_after=after,
-        correlation_after=correlation,
+        mutual_information_before=before,
+        mutual_information=after,
+        correlation=correlation,
         overlap_share=overlap_share(fixed, moving, best),
         peak_share=peak_share(fixed, moving, best),
         residual_mm=residual_mm(fixed, best, back),
         rotation_degrees=float(np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0)))),
-        shift_mm=float(np.linalg.norm(moved(centre, best) - centre)),
+        translation_mm=float(np.linalg.norm(moved(centre, best) - centre)),
     )

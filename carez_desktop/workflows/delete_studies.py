@@ -12,6 +12,7 @@ from carez_desktop.domain.study import VolumeRecord
 from carez_desktop.errors import NotFoundError, UsageError
 from carez_desktop.workflows._managed_files import CONTENTS, STUDIES
 from carez_desktop.workflows.context import WorkflowContext
+from carez_desktop.workflows.forget_alignments import forget_alignments
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,7 @@ def delete_studies(
         return report
     delete(library.database, plan, managed)
     finish_deletions(context)
+    forget_alignments(context, volume_ids=report.matched)
     context.audit_log.append(
         "delete_studies",
         volumes=list(report.matched),

@@ -9,7 +9,7 @@ from carez_desktop.workflows.context import WorkflowContext
 _KEPT = (AlignmentMethod.REGISTRATION, AlignmentMethod.OFFSET)
 
 
-def keep_alignment(context: WorkflowContext, *, alignment: Alignment) -> None:
+def keep_alignment(context: WorkflowContext, alignment: Alignment) -> None:
     """Keep a registration or a manual offset; one that was kept for the pair before goes.
 
     Args:
@@ -41,3 +41,23 @@ def keep_alignment(context: WorkflowContext, *, alignment: Alignment) -> None:
         moving=alignment.moving_id,
         method=alignment.method.value,
     )
+
+
+def forget_alignment(context: WorkflowContext, *, fixed_id: str, moving_id: str) -> bool:
+    """Forget what was kept of a pair, whichever of the two was called fixed; tell if there was.
+
+    Raises:
+        StorageError: The home folder cannot be written.
+    """
+    from carez_desktop.system.file_safety import storage_error
+    from carez_desktop.workflows._alignment_file import alignment_path
+
+    path = alignment_path(context.home, fixed_id, moving_id)
+    try:
+        path.unlink()
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise storage_error(error, path, "The alignment cannot be forgotten") from error
+    context.audit_log.append("forget_alignment", fixed=fixed_id, moving=moving_id)
+    return True

@@ -41,6 +41,6 @@ def register_volumes(
         fixed=fixed.volume_id,
         moving=moving.volume_id,
         proposed="YES" if report.alignment is not None else "NO",
-        residual_mm=round(report.quality.residual_mm, 2),
+        residual_mm=round(report.measures.residual_mm, 2),
     )
     return report

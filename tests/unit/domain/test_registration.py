@@ -17,8 +17,8 @@ GOOD = RegistrationQuality(0.4, 0.9, 0.6, 0.8, 0.3, 0.5, 4.0, 12.0)
     ("change", "word"),
     [
         ({"overlap_share": 0.1}, "10%"),
-        ({"information_after": 0.01}, "next to nothing"),
-        ({"information_before": 0.95}, "No better place"),
+        ({"mutual_information": 0.01}, "next to nothing"),
+        ({"mutual_information_before": 0.95}, "No better place"),
         ({"peak_share": 0.01}, "within 1%"),
         ({"peak_share": -0.2}, "within 0%"),
         ({"residual_mm": 6.25}, "6.2 mm"),
@@ -33,7 +33,7 @@ def test_each_reason_is_said_with_its_number(change: dict, word: str) -> None:
 
 
 def test_without_a_common_frame_the_place_before_means_nothing() -> None:
-    better_before = replace(GOOD, information_before=0.95)
+    better_before = replace(GOOD, mutual_information_before=0.95)
     assert objection(better_before, one_frame=True)
     assert objection(better_before, one_frame=False) == ""
 

@@ -49,9 +49,9 @@ def test_a_known_pose_is_found(axis: tuple, degrees: float, shift: tuple, frame:
     assert distance < 0.5
     assert angle < 0.5
     assert (report.alignment.fixed_id, report.alignment.moving_id) == ("fixed", "moving")
-    quality = report.quality
+    quality = report.measures
     assert quality.residual_mm < 0.5
-    assert quality.information_after > quality.information_before + 0.5
+    assert quality.mutual_information > quality.mutual_information_before + 0.5
     assert quality.rotation_degrees == pytest.approx(abs(degrees), abs=0.5)
     assert report.alignment.quality == quality.facts
     assert not report.is_doubtful
@@ -67,7 +67,7 @@ def test_a_known_pose_is_found(axis: tuple, degrees: float, shift: tuple, frame:
 def test_nothing_is_proposed_where_the_frame_of_reference_is_right() -> None:
     fixed, moving = scene_pair(np.eye(4), frame="F")
     report = register(fixed, moving)
-    assert report.quality.shift_mm < 0.3
+    assert report.measures.translation_mm < 0.3
     if report.alignment is None:
         assert "No better place" in report.verdict
     else:
@@ -81,7 +81,7 @@ def test_nothing_is_proposed_for_noise_or_for_two_that_share_nothing() -> None:
     report = register(fixed, noise)
     assert report.alignment is None
     assert report.verdict.endswith("Nothing is proposed.")
-    assert report.quality.information_after < 0.1
+    assert report.measures.mutual_information < 0.1
 
 
 def test_it_stops_within_a_second_of_being_asked() -> None:

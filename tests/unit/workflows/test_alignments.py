@@ -13,7 +13,7 @@ from carez_desktop.domain.alignment import Alignment, AlignmentMethod
 from carez_desktop.errors import UsageError
 from carez_desktop.workflows.context import open_context
 from carez_desktop.workflows.forget_alignments import forget_alignments
-from carez_desktop.workflows.keep_alignment import keep_alignment
+from carez_desktop.workflows.keep_alignment import forget_alignment, keep_alignment
 from carez_desktop.workflows.list_alignments import list_alignments
 from carez_desktop.workflows.register_volumes import register_volumes
 from carez_desktop.workspace.arrangement import Arrangement
@@ -66,7 +66,8 @@ def test_forgetting_one_pair_or_all_of_a_volume(tmp_path: Path) -> None:
     context = open_context(tmp_path)
     for pair in (("a", "b"), ("b", "c"), ("c", "d")):
         keep_alignment(context, alignment=_registered(*pair))
-    assert forget_alignments(context, volume_ids=("b", "a"), both=True) == 1
+    assert forget_alignment(context, fixed_id="b", moving_id="a")
+    assert not forget_alignment(context, fixed_id="b", moving_id="a")
     assert forget_alignments(context, volume_ids=("x",)) == 0
     assert [item.fixed_id for item in list_alignments(context).alignments] == ["b", "c"]
     assert forget_alignments(context, volume_ids=["c"]) == 2

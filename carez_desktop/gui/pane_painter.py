@@ -10,6 +10,8 @@ from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen
 
 from carez_desktop.gui.theme import Theme
 from carez_desktop.rendering.annotations import SYNTHETIC_BADGE, PaneAnnotations, PlaneLine
+from carez_desktop.rendering.colour_maps import COLOUR_MAPS
+from carez_desktop.rendering.compare_words import ColourBar
 from carez_desktop.workspace.plane_basis import Plane
 
 _SMALL_PANE = 340
@@ -48,11 +50,40 @@ class PanePainter:
         self._paint_frame(note, focused)
 
     def paint_progress(self, words: str) -> None:
-        """Write a line at the lower middle: how far the rest has been read."""
-        if words:
-            width = self._metrics.horizontalAdvance(words)
-            y = self._height - 3 * self._margin - self._metrics.descent()
-            self._text((self._width - width) / 2.0, y, words)
+        """Write at the lower middle, over several lines where needed: progress, a refusal."""
+        if not words:
+            return
+        room = QRectF(0, 0, self._width - 6.0 * self._margin, self._height / 2.0)
+        flags = Qt.AlignmentFlag.AlignHCenter | Qt.TextFlag.TextWordWrap
+        box = self._metrics.boundingRect(room, int(flags), words)
+        below = (3 if self._is_small else 5) * self._metrics.height()
+        box.moveCenter(QPointF(self._width / 2.0, 0.0))
+        box.moveBottom(self._height - below)
+        ground = QColor(self._theme.colours["canvas"])
+        ground.setAlphaF(0.7)
+        self._painter.fillRect(box.adjusted(-8, -4, 8, 4), ground)
+        self._painter.setPen(self._theme.colour("overlay"))
+        self._painter.drawText(box, int(flags), words)
+
+    def paint_colour_bar(self, bar: ColourBar) -> None:
+        """Draw what the colours mean, along the left edge."""
+        table = COLOUR_MAPS[bar.colour_map]
+        height = min(160.0, self._height * 0.3)
+        if self._is_small or height < 60.0:
+            return
+        top = self._height / 2.0 - height - 2 * self._metrics.height()
+        box = QRectF(self._margin, max(top, 5 * self._metrics.height()), 10.0, height)
+        steps = int(height)
+        for step in range(steps):
+            red, green, blue = table[255 - round(step * 255 / max(steps - 1, 1))]
+            line = QRectF(box.left(), box.top() + step, box.width(), 1.0)
+            self._painter.fillRect(line, QColor(int(red), int(green), int(blue)))
+        self._painter.setPen(QPen(self._theme.colour("overlay_edge"), 1.0))
+        self._painter.setBrush(Qt.BrushStyle.NoBrush)
+        self._painter.drawRect(box)
+        x, rise = box.right() + 6.0, self._metrics.ascent()
+        self._text(x, box.top() + rise, bar.high)
+        self._text(x, box.bottom(), bar.low)
 
     def _text(self, x: float, y: float, words: str) -> None:
         """Draw one line with a dark outline, so that it stays legible on bright anatomy."""
@@ -66,10 +97,17 @@ class PanePainter:
         line = self._metrics.height()
         room = self._width - 2 * self._margin - badge_width - self._margin
         y = self._margin + self._metrics.ascent()
-        top_left = note.top_left[-1:] if self._is_small else note.top_left
+        # A small pane has room for its plane only, which follows the title.
+        top_left = note.top_left[1:2] if self._is_small else note.top_left
         for words in top_left:
             elided = self._metrics.elidedText(words, Qt.TextElideMode.ElideRight, room)
             self._text(self._margin, y, elided)
+            y += line
+        y = self._margin + self._metrics.ascent() + (line + self._margin if badge_width else 0.0)
+        for words in () if self._is_small else note.top_right:
+            elided = self._metrics.elidedText(words, Qt.TextElideMode.ElideRight, self._width / 2.0)
+            width = self._metrics.horizontalAdvance(elided)
+            self._text(self._width - self._margin - width, y, elided)
             y += line
         left = note.bottom_left[-1:] if self._is_small else note.bottom_left
         right = note.bottom_right
@@ -84,6 +122,16 @@ class PanePainter:
         for number, words in enumerate(reversed(right)):
             width = self._metrics.horizontalAdvance(words)
             self._text(self._width - self._margin - width, base - number * line, words)
+
+    def _rows_to_middle(self, lines: Sequence[str]) -> int:
+        """How many lines, from the edge on, reach the letter in the middle of it."""
+        room = self._width / 2.0 - 3.0 * self._margin
+        reach = [
+            number
+            for number, words in enumerate(lines, start=1)
+            if self._metrics.horizontalAdvance(words) > room
+        ]
+        return max(reach, default=0)
 
     def _fit_beside(self, left: Sequence[str], right: Sequence[str]) -> bool:
         """Whether no line at the lower left would run into the one at the lower right."""
@@ -101,12 +149,14 @@ class PanePainter:
         self._text(self._margin, middle_y, letters.left)
         width = self._metrics.horizontalAdvance(letters.right)
         self._text(self._width - self._margin - width, middle_y, letters.right)
-        rows = 2 if self._width < 600 else 0
+        high = note.top_left[:1] if self._is_small else note.top_left
+        rows = self._rows_to_middle(high)
         top = self._margin + self._metrics.ascent() + rows * self._metrics.height()
         width = self._metrics.horizontalAdvance(letters.top)
         self._text((self._width - width) / 2.0, top, letters.top)
+        low = note.bottom_left[-1:] if self._is_small else note.bottom_left
         bottom = self._height - self._margin - self._metrics.descent()
-        bottom -= (2 if rows and not self._is_small else 0) * self._metrics.height()
+        bottom -= self._rows_to_middle(tuple(reversed(low))) * self._metrics.height()
         width = self._metrics.horizontalAdvance(letters.bottom)
         self._text((self._width - width) / 2.0, bottom, letters.bottom)
 

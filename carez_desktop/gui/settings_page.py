@@ -28,9 +28,13 @@ _CORNERS = {
 }
 _LETTERS = 9
 _NOWHERE = "not shown"
-_LENGTHS = {LengthUnit.MILLIMETRES: "millimetres", LengthUnit.CENTIMETRES: "centimetres"}
+_LENGTHS = {
+    LengthUnit.AUTO: "mm or whole cm",
+    LengthUnit.MILLIMETRES: "millimetres",
+    LengthUnit.CENTIMETRES: "centimetres",
+}
 _POSITIONS = {
-    PositionStyle.LETTERS: "letters (R 12.0  A 40.5  S 3.2)",
+    PositionStyle.LETTERS: "letters: R 12.0",
     PositionStyle.LPS: "numbers, LPS",
     PositionStyle.RAS: "numbers, RAS",
 }
@@ -73,7 +77,7 @@ class SettingsPage(Page):
 
     def _build_units(self) -> None:
         self.panel.addWidget(words("Units", "section"))
-        self.length_unit = self._choices("Lengths", _LENGTHS, "length_unit")
+        self.length_unit = self._choices("Ruler", _LENGTHS, "length_unit")
         self.position_style = self._choices("Positions", _POSITIONS, "position_style")
 
     def _choices(self, title: str, choices: dict[LengthUnit, str] | dict[PositionStyle, str],

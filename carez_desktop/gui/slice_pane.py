@@ -7,6 +7,7 @@ OpenGL context is shared with Qt (decision record 0081).
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 import numpy as np
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
@@ -27,13 +28,18 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from carez_desktop.errors import CarezError
+from carez_desktop.gui.pane_gestures import PaneGestures
 from carez_desktop.gui.pane_mouse import PaneMouse, curtain_place, line_handles
 from carez_desktop.gui.pane_painter import PanePainter
 from carez_desktop.gui.theme import Theme
 from carez_desktop.rendering.annotations import PaneAnnotations, PlaneLine, annotate_pane
+from carez_desktop.rendering.compare_words import colour_bar_of, mode_text
+from carez_desktop.rendering.corner_texts import window_text
 from carez_desktop.rendering.pane_picture import PaneRenderer
 from carez_desktop.rendering.pixels import Pixels
 from carez_desktop.workspace.arrangement import Arrangement
+from carez_desktop.workspace.compare_settings import CompareMode
+from carez_desktop.workspace.display_options import DisplayOptions
 from carez_desktop.workspace.layer import Layer
 from carez_desktop.workspace.pane import Pane
 from carez_desktop.workspace.viewport import Viewport
@@ -61,6 +67,7 @@ class SlicePane(QWidget):
     Attributes:
         pane: State of the workspace that it shows; None while unbound.
         renderer: Makes its pixels; None while unbound.
+        options: What is written over it.
     """
 
     maximise_requested = Signal()
@@ -78,6 +85,8 @@ class SlicePane(QWidget):
         self.pane: Pane | None = None
         self.shows_crosshair = True
         self.shows_overlays = True
+        self.shows_colour_bar = True
+        self.options = DisplayOptions()
         self.progress_text = ""
         self._is_active = False
         self._pixels: Pixels = np.zeros((1, 1), np.uint32)
@@ -90,6 +99,7 @@ class SlicePane(QWidget):
         self.mouse = PaneMouse(self, lambda: self._lines, self._turn_others)
         self.mouse.region_drawn.connect(self.region_drawn)
         self.mouse.line_drawn.connect(self.line_drawn)
+        PaneGestures(self, self)
         self.mouse.drag_began.connect(self.drag_began)
         self.mouse.drag_ended.connect(self.drag_ended)
         self.setMouseTracking(True)
@@ -200,7 +210,22 @@ class SlicePane(QWidget):
         if self.pane is None or self.pane.base is None:
             return None
         group = self._arrangement.group_of(self.pane.base.layer)
-        return annotate_pane(self.pane, group.viewports)
+        note = annotate_pane(self.pane, group.viewports, self.options)
+        mode = mode_text(self.pane, self._difference_limit())
+        if note is None or not mode:
+            return note
+        told = note.bottom_left
+        if self.pane.settings.mode is CompareMode.DIFFERENCE:
+            # The window of the base means nothing for a difference.
+            told = tuple(line for line in told if line != window_text(self.pane.base.layer))
+        return replace(note, bottom_left=(*told, mode))
+
+    def _difference_limit(self) -> float:
+        """Return the ends of the scale where a difference is shown, else 0."""
+        pane, renderer = self.pane, self.renderer
+        if pane is None or renderer is None or not pane.is_comparing or renderer.refusal:
+            return 0.0
+        return renderer.difference_limit if pane.settings.mode is CompareMode.DIFFERENCE else 0.0
 
     def paintEvent(self, _: QPaintEvent) -> None:
         """Paint the slice, then what is written over it; where that fails, say why."""
@@ -222,6 +247,9 @@ class SlicePane(QWidget):
         if self.underMouse():
             for line in self._lines:
                 overlay.paint_handles(line.plane, line_handles(self.viewport, line))
+        bar = colour_bar_of(self.pane, self._difference_limit()) if self.pane is not None else None
+        if bar is not None and self.shows_colour_bar:
+            overlay.paint_colour_bar(bar)
         self._paint_curtain(painter)
         self._paint_drawing(painter)
         refusal = self.renderer.refusal if self.renderer is not None else ""

@@ -12,6 +12,7 @@ from carez_desktop.gui.plane_note import PlaneNote
 from carez_desktop.gui.slice_pane import SlicePane
 from carez_desktop.gui.theme import Theme
 from carez_desktop.workspace.arrangement import Arrangement
+from carez_desktop.workspace.display_options import DisplayOptions
 from carez_desktop.workspace.layouts import LARGEST_GRID, Cell
 from carez_desktop.workspace.pane import Pane
 
@@ -53,7 +54,11 @@ class PaneGrid(QWidget):
         self.setObjectName("canvas")
         self.arrangement = arrangement
         self._theme = theme
-        self._looks = {"shows_crosshair": True, "shows_overlays": True}
+        self._looks: dict[str, object] = {
+            "shows_crosshair": True,
+            "shows_overlays": True,
+            "shows_colour_bar": True,
+        }
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setSpacing(2)
@@ -97,6 +102,14 @@ class PaneGrid(QWidget):
     def set_overlays(self, shown: bool) -> None:
         """Show or hide the graphics of the source."""
         self._set_look("shows_overlays", shown)
+
+    def set_options(self, options: DisplayOptions) -> None:
+        """Write other texts over the panes."""
+        self._set_look("options", options)
+
+    def toggle_colour_bar(self) -> None:
+        """Show or hide what colours mean."""
+        self._set_look("shows_colour_bar", not self._looks["shows_colour_bar"])
 
     def say(self, message: str) -> None:
         """Tell in every empty pane why it is empty."""
@@ -197,7 +210,7 @@ class PaneGrid(QWidget):
             self._active = pane
             self.active_changed.emit(pane)
 
-    def _set_look(self, name: str, value: bool) -> None:
+    def _set_look(self, name: str, value: object) -> None:
         self._looks[name] = value
         for widget in self._widgets:
             setattr(widget, name, value)

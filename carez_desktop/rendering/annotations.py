@@ -7,17 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from carez_desktop.domain.finding import Severity
 from carez_desktop.domain.patient_space import FloatArray, orientation_letters
-from carez_desktop.domain.volume import Volume
-from carez_desktop.domain.window import VoiFunction
-from carez_desktop.rendering.annotations_text import (
-    plane_size_text,
-    plane_spacing_text,
-    size_text,
-    spacing_text,
-)
-from carez_desktop.rendering.slice_pipeline import voxel_at
+from carez_desktop.rendering.corner_texts import corner_texts
+from carez_desktop.workspace.display_options import Corner, DisplayOptions, LengthUnit
 from carez_desktop.workspace.layer import Layer
 from carez_desktop.workspace.pane import Pane, PlacedLayer
 from carez_desktop.workspace.plane_basis import Plane
@@ -27,8 +19,7 @@ SYNTHETIC_BADGE = "SYNTHETIC"
 STAND_IN_BADGE = "SIMULATED"
 _RULER_LENGTHS_MM = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 _RULER_SHARE = 0.3
-_LONGEST_NAME = 10
-_LOSSY = "lossy_compression"
+_USUAL = DisplayOptions()
 _PARALLEL = 1e-3
 _ROUNDING = 1e-9
 
@@ -49,11 +40,13 @@ class Ruler:
 
     length_mm: float
     length_pixels: float
+    unit: LengthUnit = LengthUnit.AUTO
 
     @property
     def label(self) -> str:
         """The length in words."""
-        if self.length_mm >= 10 and self.length_mm % 10 == 0:
+        is_round = self.length_mm >= 10 and self.length_mm % 10 == 0
+        if self.unit is LengthUnit.CENTIMETRES or (self.unit is LengthUnit.AUTO and is_round):
             return f"{self.length_mm / 10:g} cm"
         return f"{self.length_mm:g} mm"
 
@@ -87,6 +80,7 @@ class PaneAnnotations:
     cursor: tuple[float, float]
     badge: str
     top_left: tuple[str, ...]
+    top_right: tuple[str, ...]
     bottom_left: tuple[str, ...]
     bottom_right: tuple[str, ...]
 
@@ -102,11 +96,11 @@ def edge_letters(viewport: Viewport) -> EdgeLetters:
     )
 
 
-def ruler(viewport: Viewport) -> Ruler:
+def ruler(viewport: Viewport, unit: LengthUnit = LengthUnit.AUTO) -> Ruler:
     """Return the longest round length that takes at most three tenths of the pane's height."""
     room = viewport.size[1] * _RULER_SHARE * viewport.mm_per_pixel
     length = max((value for value in _RULER_LENGTHS_MM if value <= room), default=1)
-    return Ruler(float(length), length / viewport.mm_per_pixel)
+    return Ruler(float(length), length / viewport.mm_per_pixel, unit)
 
 
 def plane_lines(viewport: Viewport, others: Sequence[Viewport] = ()) -> tuple[PlaneLine, ...]:
@@ -169,53 +163,6 @@ def _plane_line(
     )
 
 
-def position_text(point_lps: FloatArray) -> str:
-    """Write a position with the letters of its sides (`L 12.0  P 40.5  S -3.2` as `... I 3.2`)."""
-    words = []
-    for value, (positive, negative) in zip(
-        point_lps, (("L", "R"), ("P", "A"), ("S", "I")), strict=True
-    ):
-        words.append(f"{positive if value >= 0 else negative} {abs(float(value)):.1f}")
-    return "  ".join(words)
-
-
-def value_text(volume: Volume, point_lps: FloatArray) -> str:
-    """Write the modality value of the voxel at a point; "" outside the volume.
-
-    Colours as `R 12 G 34 B 56`; a mapped real-world value stands behind the modality value.
-    """
-    voxel = voxel_at(volume, point_lps)
-    if voxel is None:
-        return ""
-    if voxel.ndim:
-        return "  ".join(f"{name} {int(part)}" for name, part in zip("RGB", voxel, strict=True))
-    value = float(voxel)
-    if volume.padding_value is not None and value == volume.padding_value:
-        return "not imaged"
-    found = _real_world_texts(value, volume)
-    plain = _with_unit(value, volume)
-    # A map that changes nothing but the unit tells the unit.
-    return found[0] if found and found[0].startswith(f"{plain} ") else " = ".join((plain, *found))
-
-
-def _with_unit(value: float, volume: Volume) -> str:
-    unit = "" if volume.units in ("arbitrary", "label", "") else f" {volume.units}"
-    return f"{value:g}{unit}" if volume.array.dtype.kind != "f" else f"{value:.4g}{unit}"
-
-
-def _real_world_texts(value: float, volume: Volume) -> list[str]:
-    """Write each mapped quantity of a value that says more than the value itself."""
-    found = []
-    for mapping in volume.real_world_maps:
-        real = mapping.of_modality_value(value)
-        unit = mapping.unit.strip()
-        if real is None or (real == value and unit in ("", "1", "[hnsf'U]")):
-            continue
-        name = mapping.name if len(mapping.name) <= _LONGEST_NAME else ""
-        found.append(" ".join(part for part in (f"{real:.4g}", unit, name) if part))
-    return found
-
-
 def badge_of(layer: Layer) -> str:
     """Return the badge that a pane must carry; "" for none."""
     if layer.is_synthetic:
@@ -230,6 +177,7 @@ def annotate(
     others: Sequence[Viewport] = (),
     to_layer: FloatArray | None = None,
     second: PlacedLayer | None = None,
+    options: DisplayOptions = _USUAL,
 ) -> PaneAnnotations:
     """Return what to write over a pane.
 
@@ -239,133 +187,45 @@ def annotate(
         others: Viewports linked with it, for the lines of their planes.
         to_layer: (4, 4) pane space to the layer's own LPS mm; None where they are the same.
         second: Compared with the layer and to be seen: its value is told, and its badge counts.
+        options: What stands in which corner, and in which units.
     """
     is_plain = not layer.plane_refusal
     badges = {badge_of(layer), badge_of(second.layer) if second is not None else ""}
+    texts = corner_texts(
+        viewport,
+        layer,
+        options,
+        to_layer=to_layer,
+        second=second,
+        has_badge=bool(badge_of(layer)),
+    )
     return PaneAnnotations(
         plane=viewport.plane,
         letters=edge_letters(viewport) if layer.is_positioned else None,
-        ruler=ruler(viewport) if layer.is_calibrated else None,
+        ruler=ruler(viewport, options.length_unit) if layer.is_calibrated else None,
         lines=plane_lines(viewport, others) if is_plain else (),
         cursor=viewport.lps_to_pixel(viewport.cursor_lps),
         badge=next((b for b in (SYNTHETIC_BADGE, STAND_IN_BADGE) if b in badges), ""),
-        top_left=_top_left(viewport, layer, second),
-        bottom_left=() if layer.is_preview else _bottom_left(viewport, layer, to_layer, second),
-        bottom_right=() if layer.is_preview else _bottom_right(viewport, layer),
+        top_left=texts[Corner.TOP_LEFT],
+        top_right=texts[Corner.TOP_RIGHT],
+        bottom_left=texts[Corner.BOTTOM_LEFT],
+        bottom_right=texts[Corner.BOTTOM_RIGHT],
     )
 
 
-def annotate_pane(pane: Pane, others: Sequence[Viewport] = ()) -> PaneAnnotations | None:
+def annotate_pane(
+    pane: Pane, others: Sequence[Viewport] = (), options: DisplayOptions = _USUAL
+) -> PaneAnnotations | None:
     """Return what to write over a pane of the workspace; None while it is empty."""
     if pane.base is None or pane.viewport is None:
         return None
     second = pane.second if pane.is_comparing else None
     to_layer = pane.base.to_layer
-    return annotate(pane.viewport, pane.base.layer, others=others, to_layer=to_layer, second=second)
-
-
-def _top_left(viewport: Viewport, layer: Layer, second: PlacedLayer | None) -> tuple[str, ...]:
-    title = layer.title if second is None else f"{layer.title}  |  {second.layer.title}"
-    lines = [title, what_is_shown(viewport, layer)]
-    return tuple(lines) if layer.is_preview else (*lines, *_warnings(layer))
-
-
-def _warnings(layer: Layer) -> tuple[str, ...]:
-    """Write what a person must know before trusting the picture: geometry, lossy compression."""
-    told = [f for f in layer.volume.findings if f.severity is not Severity.INFO]
-    lossy = any(finding.code == _LOSSY for finding in told)
-    others = [finding.text for finding in told if finding.code != _LOSSY]
-    more = f"  (+{len(others) - 1} in the panel)" if len(others) > 1 else ""
-    return (*(["Lossy compression"] if lossy else []), *(f"{text}{more}" for text in others[:1]))
-
-
-def what_is_shown(viewport: Viewport, layer: Layer) -> str:
-    """Name the plane and, where no badge does, the kind."""
-    if layer.is_cine:
-        words = "Cine"
-    elif not layer.is_positioned:
-        words = "Image"
-    else:
-        words = viewport.plane.value.capitalize()
-    if layer.stack is not None:
-        words += ", as acquired"
-    if viewport.is_turned:
-        words += ", oblique"
-    if viewport.slab.is_thick:
-        words += f", {viewport.slab.text}"
-    return words if badge_of(layer) else f"{words}, {layer.kind_text}"
-
-
-def _bottom_left(
-    viewport: Viewport,
-    layer: Layer,
-    to_layer: FloatArray | None,
-    second: PlacedLayer | None,
-) -> tuple[str, ...]:
-    volume = layer.volume_at(viewport.array_index)
-    own = _placed(viewport.cursor_lps, to_layer)
-    value = value_text(volume, own)
-    place = position_text(own) if layer.is_positioned else pixel_text(volume, own)
-    lines = [f"{value}   {place}" if value else ""]
-    if second is not None:
-        there = _placed(viewport.cursor_lps, second.to_layer)
-        other = value_text(second.layer.volume, there)
-        lines.append(f"{other or 'outside'}   {position_text(there)}   {second.layer.title}")
-    lines.append(window_text(layer))
-    return tuple(line for line in lines if line)
-
-
-def _placed(point_lps: FloatArray, to_layer: FloatArray | None) -> FloatArray:
-    if to_layer is None:
-        return point_lps
-    return np.asarray(to_layer[:3, :3] @ point_lps + to_layer[:3, 3], dtype=np.float64)
-
-
-def pixel_text(volume: Volume, point_lps: FloatArray) -> str:
-    """Write the column and row of a point, counted from 0."""
-    _, row, column = np.rint(volume.geometry.lps_to_index(point_lps)).astype(int)
-    return f"column {column}  row {row}"
-
-
-def window_text(layer: Layer) -> str:
-    """Write how greys are made; "" for colours."""
-    notes = ["inverted"] if layer.inverted else []
-    if layer.volume.is_colour:
-        return "".join(notes)
-    if layer.is_film:
-        notes.append("MONOCHROME1: high is black")
-    window = layer.window
-    digits = 0 if window.width >= 20 else 3
-    words = f"C {window.center:.{digits}f}  W {window.width:.{digits}f}"
-    if layer.lut is not None:
-        words = f"Table {layer.lut.name}".rstrip()
-    elif window.function is VoiFunction.SIGMOID:
-        words += "  sigmoid"
-    return "  ".join((words, *notes))
-
-
-def _bottom_right(viewport: Viewport, layer: Layer) -> tuple[str, ...]:
-    geometry = viewport.geometry
-    is_flat = layer.is_cine or not layer.is_positioned
-    size = plane_size_text(geometry.shape) if is_flat else size_text(_shape(viewport, layer))
-    has_step = not is_flat and layer.stack is None
-    spacing = (spacing_text if has_step else plane_spacing_text)(geometry.spacing_mm)
-    lines = [size, f"{spacing} mm" if layer.is_calibrated else "no scale"]
-    lines.append(count_text(viewport, layer))
-    return tuple(line for line in lines if line)
-
-
-def _shape(viewport: Viewport, layer: Layer) -> tuple[int, int, int]:
-    _, rows, columns = viewport.geometry.shape
-    return (viewport.slice_count, rows, columns) if layer.stack else viewport.geometry.shape
-
-
-def count_text(viewport: Viewport, layer: Layer) -> str:
-    """Write which slice or frame is shown of how many, a frame with its time where it is known."""
-    count = f"{viewport.slice_number} / {viewport.slice_count}"
-    if not layer.is_cine:
-        return count if viewport.slice_count > 1 or layer.is_positioned else ""
-    times = layer.volume.frame_times_ms
-    index = viewport.array_index
-    time = f"{times[index] / 1000.0:.2f} s   " if index < len(times) else ""
-    return f"{time}frame {count}"
+    return annotate(
+        pane.viewport,
+        pane.base.layer,
+        others=others,
+        to_layer=to_layer,
+        second=second,
+        options=options,
+    )

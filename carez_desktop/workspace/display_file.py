@@ -47,7 +47,7 @@ def load_display(home: Path) -> tuple[DisplayOptions, tuple[Finding, ...]]:
         corners=_corners(raw.get("corners"), findings),
         shows_corners=_flag(raw, "shows_corners", True, findings),
         hides_identity=_flag(raw, "hides_identity", False, findings),
-        length_unit=_choice(raw, "length_unit", LengthUnit.MILLIMETRES, findings),
+        length_unit=_choice(raw, "length_unit", LengthUnit.AUTO, findings),
         position_style=_choice(raw, "position_style", PositionStyle.LETTERS, findings),
     )
     return options, tuple(findings)

@@ -19,8 +19,9 @@ class Corner(StrEnum):
 
 
 class LengthUnit(StrEnum):
-    """In which unit lengths are written."""
+    """In which unit the ruler is written; `auto` takes whole centimetres where there are any."""
 
+    AUTO = "auto"
     MILLIMETRES = "mm"
     CENTIMETRES = "cm"
 
@@ -67,10 +68,10 @@ CORNER_FIELDS: tuple[CornerField, ...] = (
 )
 
 _DEFAULT_CORNERS: dict[Corner, tuple[str, ...]] = {
-    Corner.TOP_LEFT: ("title", "plane"),
-    Corner.TOP_RIGHT: ("patient", "study_date"),
-    Corner.BOTTOM_LEFT: ("findings", "value", "window"),
-    Corner.BOTTOM_RIGHT: ("slab", "size", "spacing", "count"),
+    Corner.TOP_LEFT: ("title", "plane", "findings"),
+    Corner.TOP_RIGHT: (),
+    Corner.BOTTOM_LEFT: ("value", "window"),
+    Corner.BOTTOM_RIGHT: ("size", "spacing", "count"),
 }
 
 
@@ -88,7 +89,7 @@ class DisplayOptions:
     corners: dict[Corner, tuple[str, ...]] = field(default_factory=lambda: dict(_DEFAULT_CORNERS))
     shows_corners: bool = True
     hides_identity: bool = False
-    length_unit: LengthUnit = LengthUnit.MILLIMETRES
+    length_unit: LengthUnit = LengthUnit.AUTO
     position_style: PositionStyle = PositionStyle.LETTERS
 
     def shown_in(self, corner: Corner) -> tuple[str, ...]:

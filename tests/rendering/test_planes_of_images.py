@@ -8,7 +8,8 @@ import pytest
 from carez_desktop.domain.geometry import VolumeGeometry
 from carez_desktop.domain.intensity import OverlayPlane, RealWorldMap
 from carez_desktop.domain.volume import SliceAxis, Volume
-from carez_desktop.rendering.annotations import annotate, value_text
+from carez_desktop.rendering.annotations import annotate
+from carez_desktop.rendering.corner_texts import value_text
 from carez_desktop.rendering.overlay_mask import overlay_mask
 from carez_desktop.rendering.slice_pipeline import SliceSampler, StackSampler
 from carez_desktop.workspace.arrangement import Arrangement

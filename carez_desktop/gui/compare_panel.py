@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from carez_desktop.gui.colour_bar import ColourBar, unit_words
 from carez_desktop.gui.difference_numbers import DifferenceNumbers
+from carez_desktop.gui.overlay_panel import SAME_GRID
 from carez_desktop.gui.page_parts import words
 from carez_desktop.gui.panel_parts import (
     NumberField,
@@ -31,6 +32,7 @@ from carez_desktop.workspace.compared_panes import (
     compare_panes,
     moved_on,
     panes_of_base,
+    place_by_grid,
     set_compare_settings,
 )
 from carez_desktop.workspace.layer import Layer
@@ -61,6 +63,7 @@ class ComparePanel(PanelSection):
         super().__init__(session.theme, "compare", "Compare")
         self._series = series
         self._before_flicker: CompareSettings | None = None
+        self._told = ""
         self._renderer: PaneRenderer | None = None
         self.second = VolumeChoice("Compare with…", "Second volume")
         self.second.picked.connect(self._pick)
@@ -157,6 +160,7 @@ class ComparePanel(PanelSection):
         """Compare in another pane."""
         if pane is not self.pane:
             self.release_flicker()
+            self._told = ""
             self._renderer = PaneRenderer(pane) if pane is not None else None
         super().follow(pane)
 
@@ -178,7 +182,7 @@ class ComparePanel(PanelSection):
         self.everywhere.setVisible(second is not None)
         for mode, part in self._parts.items():
             part.setVisible(second is not None and mode is settings.mode)
-        self._say(self._renderer.refusal)
+        self._say(self._renderer.refusal or self._told)
         self._show_settings(settings)
         if second is not None and settings.mode is CompareMode.FLICKER:
             self._shown.setText(f"Shown: {(second if settings.shows_second else base).title}")
@@ -269,10 +273,16 @@ class ComparePanel(PanelSection):
             settings = replace(settings, mode=CompareMode.NONE)
         elif settings.mode is CompareMode.NONE:
             settings = replace(settings, mode=CompareMode.SWIPE)
+        if second is not None and pane.base is not None:
+            placed = place_by_grid(arrangement, pane.base.layer, second)
+        else:
+            placed = False
         refusal = compare_panes(arrangement, self.panes, second, settings)
         self.refresh()
+        self._told = SAME_GRID if placed and not refusal else ""
         if refusal:
-            self._say(f"{refusal}: register them, or lay their centres together, under Links")
+            self._told = f"{refusal}: register them, or lay their centres together, under Links"
+        self._say(self._told)
         return refusal
 
     def _pick(self, item: object) -> None:

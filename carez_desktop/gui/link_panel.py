@@ -44,6 +44,7 @@ _METHODS = {
     AlignmentMethod.REGISTRATION: "Registered",
     AlignmentMethod.OFFSET: "Laid together by hand; this is not a registration",
 }
+_KEPT = (AlignmentMethod.REGISTRATION, AlignmentMethod.OFFSET)
 _AXES = ("Left", "Back", "Up")
 _KEEP_AFTER_MS = 800
 _COARSE_MM, _STEP_MM, _FINE_MM = 5.0, 1.0, 0.1
@@ -270,13 +271,16 @@ class LinkPanel(PanelSection):
     def _undo(self, before: Alignment | None, pair: tuple[Layer, Layer]) -> None:
         if self.arrangement is None:
             return
-        if before is not None:
+        if before is not None and before.method in _KEPT:
             self._lay(before)
             return
         ids = (pair[0].volume.volume_id, pair[1].volume.volume_id)
         self._keep.stop()
         self._unkept = None
-        self.arrangement.separate(*ids)
+        if before is not None:
+            self.arrangement.align(before)
+        else:
+            self.arrangement.separate(*ids)
         context = self._session.context
 
         def work(_: JobCall) -> None:
@@ -299,7 +303,7 @@ class LinkPanel(PanelSection):
         def work(_: JobCall) -> None:
             from carez_desktop.workflows.keep_alignment import keep_alignment
 
-            keep_alignment(context, alignment)
+            keep_alignment(context, alignment=alignment)
 
         self._session.bridge.submit(
             "Keep how two volumes lie", work, key="view.alignment", visible=False,

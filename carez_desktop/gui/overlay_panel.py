@@ -26,12 +26,14 @@ from carez_desktop.workspace.compared_panes import (
     change_overlay,
     lay_over_panes,
     panes_of_base,
+    place_by_grid,
     take_off,
 )
 from carez_desktop.workspace.label_layers import as_labels, could_be_labels
 from carez_desktop.workspace.layer import GREY, Layer
 from carez_desktop.workspace.pane import Pane, PlacedLayer
 
+SAME_GRID = "No frame of reference is named; they lie together because their grids are the same"
 _OPACITY = 0.5
 _FUSION_MAP = "hot_iron"
 _STRIP = QSize(40, 12)
@@ -180,13 +182,18 @@ class OverlayPanel(PanelSection):
         """Lay a layer over the panes; return why that is not possible, or ""."""
         if self.arrangement is None:
             return "The pane shows nothing to lay it over"
+        base = self.pane.base if self.pane is not None else None
+        placed = base is not None and place_by_grid(self.arrangement, base.layer, layer)
         if not layer.is_label_map and layer.colour_map == GREY and not layer.volume.is_colour:
             layer.colour_map = _FUSION_MAP
         refusal = lay_over_panes(
             self.arrangement, self.panes, layer, opacity=_OPACITY, outlined=False
         )
-        self._say(f"{refusal}: register them first, under Links" if refusal else "")
         self.refresh()
+        if refusal:
+            self._say(f"{refusal}: register them first, under Links")
+        else:
+            self._say(SAME_GRID if placed else "")
         return refusal
 
     def change(self, layer: Layer, opacity: float, outlined: bool) -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
 
 from carez_desktop.domain.alignment import Alignment
+from carez_desktop.domain.registration import RegistrationReport
 from carez_desktop.errors import CarezError
 from carez_desktop.gui.job_bridge import JobCall
 from carez_desktop.gui.page_parts import words
@@ -36,7 +35,7 @@ class RegistrationPanel(QWidget):
         self._session = session
         self._pair: tuple[Layer, Layer] | None = None
         self._job: Job | None = None
-        self._report: Any = None
+        self._report: RegistrationReport | None = None
         self._before: Alignment | None = None
         self.start = panel_button(
             "Register", self.register, "Find the rigid movement that fits best (Ctrl+R)"
@@ -82,7 +81,7 @@ class RegistrationPanel(QWidget):
             return
         fixed, moving = pair[0].volume, pair[1].volume
 
-        def work(call: JobCall) -> Any:
+        def work(call: JobCall) -> RegistrationReport:
             from carez_desktop.workflows.register_volumes import register_volumes
 
             return register_volumes(
@@ -105,6 +104,7 @@ class RegistrationPanel(QWidget):
     def show_error(self, error: CarezError) -> None:
         """Say why something failed."""
         self.verdict.setText(str(error))
+        self._shade("error")
         self._settle()
 
     # -- what comes back -----------------------------------------------------------------------
@@ -114,24 +114,31 @@ class RegistrationPanel(QWidget):
             self._job = None
             if status.state is JobState.CANCELLED:
                 self.verdict.setText("Cancelled; nothing was changed.")
+                self._shade("")
             self._settle()
             return
         self.bar.setValue(round(status.fraction * _TICKS))
         parts = (f"{status.fraction * 100:.0f} %", time_left_text(status.seconds_left))
         self.progress.setText(", ".join(part for part in parts if part))
 
-    def _done(self, report: Any) -> None:
+    def _done(self, report: RegistrationReport) -> None:
         self._report = report
         self.verdict.setText(report.verdict)
+        self._shade("caution" if report.is_doubtful or report.alignment is None else "")
         lines = [quality_line(name, value) for name, value in report.quality.items()]
         lines += [finding.text for finding in report.findings]
         self.numbers.setText("\n".join(lines))
         self._settle()
 
+    def _shade(self, role: str) -> None:
+        self.verdict.setObjectName(role)
+        self.verdict.style().unpolish(self.verdict)
+        self.verdict.style().polish(self.verdict)
+
     def _settle(self) -> None:
         """Show what can be done now."""
         runs = self._job is not None
-        proposal = getattr(self._report, "alignment", None)
+        proposal = self._report.alignment if self._report is not None else None
         self.start.setVisible(not runs)
         self.start.setEnabled(self._pair is not None)
         self.cancel.setVisible(runs)
@@ -175,16 +182,14 @@ def registration_refusal(pair: tuple[Layer, Layer] | None) -> str:
 
 
 _NAMES = {
-    "metric_before": ("Metric before", ""),
-    "metric_after": ("Metric after", ""),
-    "overlap": ("Overlap", "%"),
+    "mutual_information_before": ("Mutual information before", "bits"),
+    "mutual_information": ("Mutual information", "bits"),
+    "correlation": ("Correlation", ""),
     "overlap_share": ("Overlap", "%"),
-    "mutual_information": ("Mutual information", ""),
-    "mutual_information_before": ("Mutual information before", ""),
+    "peak_share": ("Better than 12 mm or 10 degrees off, by", "%"),
+    "residual_mm": ("There and back misses by", "mm"),
     "rotation_degrees": ("Rotation", "degrees"),
     "translation_mm": ("Movement", "mm"),
-    "consistency_mm": ("There and back", "mm"),
-    "residual_mm": ("There and back", "mm"),
 }
 
 

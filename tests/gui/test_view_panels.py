@@ -287,7 +287,12 @@ def test_a_shift_by_hand_moves_the_other_volume_by_millimetres(
     assert current_matrix(arrangement, base, moving)[2, 3] == pytest.approx(-12.5)
 
 
-def test_an_applied_registration_can_be_undone(page: ViewPage, side: ViewPanel) -> None:
+def test_an_applied_registration_is_kept_and_can_be_undone(
+    window: MainWindow, page: ViewPage, side: ViewPanel
+) -> None:
+    from carez_desktop.workflows.list_alignments import list_alignments
+
+    context = side._session.context
     arrangement = page.arrangement
     base = arrangement.layers[0]
     moving = Layer(_volume("axial", "3", frame="G"))
@@ -299,8 +304,73 @@ def test_an_applied_registration_can_be_undone(page: ViewPage, side: ViewPanel) 
     side.links.registration.accepted.emit(found)
     np.testing.assert_allclose(current_matrix(arrangement, base, moving), matrix)
     assert side.links.how.text() == "Registered."
+    side.links.keep_now()
+    _settle(window, side)
+    (kept,) = list_alignments(context).alignments
+    np.testing.assert_allclose(kept.matrix, matrix)
     side.links.registration._undo()
+    _settle(window, side)
+    assert list_alignments(context).alignments == ()
     assert "different frames" in arrangement.link_refusal(base, moving)
+
+
+def test_a_registration_says_what_it_found_and_is_applied_only_when_asked(
+    window: MainWindow, page: ViewPage, side: ViewPanel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from carez_desktop.domain.registration import RegistrationQuality, RegistrationReport
+    from carez_desktop.workflows import register_volumes as workflow
+
+    arrangement = page.arrangement
+    moving = Layer(_volume("axial", "3", frame="G"))
+    arrangement.open(moving)
+    side.refresh()
+    matrix = np.eye(4)
+    matrix[:3, 3] = (3.0, -4.0, 5.0)
+    found = Alignment("1", "3", matrix, AlignmentMethod.REGISTRATION)
+    measures = RegistrationQuality(0.2, 0.9, 0.8, 0.75, 0.3, 0.4, 0.0, 7.1)
+    report = RegistrationReport(found, measures, "Registered to within 0.4 mm")
+    monkeypatch.setattr(workflow, "register_volumes", lambda *_, **__: report)
+    panel = side.links.registration
+    panel.start.click()
+    _settle(window, side)
+    assert panel.verdict.text() == "Registered to within 0.4 mm"
+    lines = panel.numbers.text().splitlines()
+    assert "Overlap: 75 %" in lines
+    assert "There and back misses by: 0.4 mm" in lines
+    assert arrangement.link_refusal(arrangement.layers[0], moving) != ""
+    panel.apply.click()
+    np.testing.assert_allclose(current_matrix(arrangement, arrangement.layers[0], moving), matrix)
+    refused = replace(report, alignment=None, verdict="They overlap too little")
+    monkeypatch.setattr(workflow, "register_volumes", lambda *_, **__: refused)
+    panel.start.click()
+    _settle(window, side)
+    assert panel.verdict.text() == "They overlap too little"
+    assert not panel.apply.isVisible()
+
+
+def test_labels_without_a_frame_lie_over_the_image_of_their_grid(
+    page: ViewPage, side: ViewPanel
+) -> None:
+    base = page.arrangement.layers[0].volume
+    array = np.zeros(base.geometry.shape, np.uint8)
+    nameless = replace(base, volume_id="8", array=array, units="label", frame_of_reference_uid="")
+    assert side.overlays.lay_over(Layer(nameless)) == ""
+    assert "grids are the same" in side.overlays.refusal.text()
+    other_grid = replace(_volume("turned", "9"), units="label", frame_of_reference_uid="")
+    assert "no frame of reference" in side.overlays.lay_over(Layer(other_grid))
+    assert len(page.arrangement.active_pane.overlays) == 1
+
+
+def test_a_refusal_stays_until_another_volume_is_chosen(
+    page: ViewPage, side: ViewPanel, second: Layer
+) -> None:
+    side.compare.compare_with(Layer(_volume("axial", "3", frame="G")))
+    side.refresh()
+    assert "register them" in side.compare.refusal.text()
+    side.compare.compare_with(second)
+    side.refresh()
+    assert side.compare.refusal.text() == ""
+    assert page.arrangement.active_pane.second is not None
 
 
 def test_links_are_switched_for_every_space(page: ViewPage, side: ViewPanel) -> None:

@@ -98,7 +98,7 @@ class LayoutButton(QToolButton):
         self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setToolTip("Layout of the panes (Alt+1 to Alt+6)")
-        self.setMinimumWidth(88)
+        self.setMinimumWidth(64)
         menu = QMenu(self)
         for layout in LAYOUTS:
             menu.addAction(layout.title, partial(self._choose, layout))
@@ -120,8 +120,8 @@ class LayoutButton(QToolButton):
 
     def show_layout(self, layout: Layout) -> None:
         """Name the layout in force."""
-        short = layout.title.partition(",")[0]
-        self.setText(short if layout.id in {item.id for item in LAYOUTS} else layout.title)
+        self.setText(layout.id)
+        self.setToolTip(f"Layout: {layout.title} (Alt+1 to Alt+6)")
 
     def _choose(self, layout: Layout) -> None:
         menu = self.menu()

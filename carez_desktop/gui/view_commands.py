@@ -28,6 +28,7 @@ def register_view_commands(page: ViewPage, session: Session) -> None:
             "series_previous": partial(page.step_series, -1),
             "fold_panel": page.fold_panel,
             "fold_strip": page.fold_strip,
+            "colour_bar": page.grid.toggle_colour_bar,
             "second_window": page.open_second_window,
             "pane_next": partial(_step_pane, page, 1),
             "pane_previous": partial(_step_pane, page, -1),

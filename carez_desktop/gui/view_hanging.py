@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from carez_desktop.domain.hanging import Hanging, HangingVolume, hangings_for
 from carez_desktop.domain.study import VolumeRecord
 from carez_desktop.workflows.context import WorkflowContext
 from carez_desktop.workspace.plane_basis import Plane
+
+if TYPE_CHECKING:
+    from carez_desktop.workflows.list_alignments import KeptAlignments
 
 _MOST = 200
 
@@ -19,6 +23,13 @@ class TimePoint:
 
     volume_id: str
     label: str
+
+
+def known_alignments(context: WorkflowContext) -> KeptAlignments:
+    """Return how pairs of volumes were aligned in earlier sittings, and what cannot be read."""
+    from carez_desktop.workflows.list_alignments import list_alignments
+
+    return list_alignments(context)
 
 
 def hanging_of(context: WorkflowContext, records: Sequence[VolumeRecord | None]) -> Hanging | None:

@@ -17,6 +17,7 @@ from carez_desktop.gui.series_strip import SeriesStrip
 from carez_desktop.gui.session import Session
 from carez_desktop.gui.view_actions import ViewActions
 from carez_desktop.gui.view_commands import register_view_commands
+from carez_desktop.gui.view_hanging import known_alignments
 from carez_desktop.gui.view_layout import PaneGrid
 from carez_desktop.gui.view_loading import LoadedLayers, ViewRequest
 from carez_desktop.gui.view_opening import ViewOpening
@@ -59,7 +60,8 @@ class ViewPage(Page):
         """Build the page, empty."""
         super().__init__(session.theme, "View")
         self._session = session
-        self.arrangement = Arrangement()
+        kept = known_alignments(session.context)
+        self.arrangement = Arrangement(alignments=kept.alignments)
         self.second: ViewWindow | None = None
         self._wants_strip = True
         self._memory, finding = load_view_memory(session.context.home)
@@ -97,8 +99,10 @@ class ViewPage(Page):
         self._connect()
         register_view_commands(self, session)
         self._restore_looks()
-        if finding is not None:
-            self.message.show_notice(finding.text)
+        self._show_options()
+        told = [*([finding] if finding is not None else []), *kept.findings]
+        if told:
+            self.message.show_notice(". ".join(item.text for item in told))
         self._follow()
 
     def _connect(self) -> None:
@@ -131,6 +135,7 @@ class ViewPage(Page):
         self._layout_button.chosen.connect(self.set_layout)
         self.arrangement.changed.connect(self._follow)
         self.arrangement.active_changed.connect(self._follow)
+        self._session.display.changed.connect(self._show_options)
 
     # -- opening -------------------------------------------------------------------------------
 
@@ -327,10 +332,25 @@ class ViewPage(Page):
             choice.setToolTip(f"No planes: {refusal}" if refusal else tip)
         self._layout_button.show_layout(self.arrangement.layout)
         if self.arrangement.layers:
-            self.title.setText(_title(self.arrangement.layers))
+            self.title.setText(self._title())
             self.strip.ask(self.arrangement.layers[0].volume.volume_id)
         self._show_play_bar()
         self._session.commands.refresh()
+
+    def _show_options(self) -> None:
+        """Write over the panes what the settings say now; identity goes from the title too."""
+        for grid in (self.grid, *([self.second.grid] if self.second is not None else [])):
+            grid.set_options(self._session.display.options)
+        if self.arrangement.layers:
+            self.title.setText(self._title())
+
+    def _title(self) -> str:
+        """Name what is open."""
+        layers = self.arrangement.layers
+        names = "  |  ".join(dict.fromkeys(layer.title for layer in layers))
+        hides = self._session.display.options.hides_identity
+        patient = "" if hides else layers[0].volume.attributes.get("patient_name", "")
+        return f"{patient} · {names}" if patient else names
 
     def _show_play_bar(self) -> None:
         """Show rate and time where something plays or could: frames, points in time."""
@@ -372,6 +392,7 @@ class ViewPage(Page):
         grid.focused.connect(partial(self._use, grid))
         grid.active_changed.connect(self.side.follow)
         second.closed.connect(self._forget_second)
+        grid.set_options(self._session.display.options)
         second.arrangement.fill_empty()
         second.show_on_other_screen(self.window(), self._memory.windows.get("second", ""))
         self.second = second
@@ -417,10 +438,3 @@ class ViewPage(Page):
             # The window is closing: nobody could read it there any more.
             _log.warning("the view is not remembered: %s", error)
         self._memory = memory
-
-
-def _title(layers: tuple[Layer, ...]) -> str:
-    """Name what is open."""
-    patient = layers[0].volume.attributes.get("patient_name", "")
-    names = "  |  ".join(dict.fromkeys(layer.title for layer in layers))
-    return f"{patient} · {names}" if patient else names

@@ -23,6 +23,7 @@ from carez_desktop.gui.view_loading import LoadedLayers, ViewRequest
 from carez_desktop.gui.view_opening import ViewOpening
 from carez_desktop.gui.view_panel import ViewPanel
 from carez_desktop.gui.view_times import ViewTimes
+from carez_desktop.gui.view_undo import ViewUndo
 from carez_desktop.gui.view_window import ViewWindow
 from carez_desktop.workspace.arrangement import Arrangement
 from carez_desktop.workspace.first_hanging import first_hanging, real_first
@@ -52,6 +53,7 @@ class ViewPage(Page):
         side: The panel on the right.
         opening: What is being read.
         times: Points in time of the set that is open.
+        undo: Gathers what Ctrl+Z takes back in this window.
         current: The panes that keys act on: those of the page, or of the second window.
         second: The window on a second screen; None while there is none.
     """
@@ -100,6 +102,7 @@ class ViewPage(Page):
         register_view_commands(self, session)
         self._restore_looks()
         self._show_options()
+        self.undo = ViewUndo(session, self.grid)
         told = [*([finding] if finding is not None else []), *kept.findings]
         if told:
             self.message.show_notice(". ".join(item.text for item in told))

@@ -109,6 +109,28 @@ def frame_headers(
     ) or (whole,)
 
 
+OWN_TAGS = frozenset((_SOP_INSTANCE, _POSITION))
+"""What differs between single-frame slices of one series, of `PLACE_TAGS`."""
+
+
+def following_slice(before: InstanceHeader, header: DicomHeader) -> InstanceHeader:
+    """Return the record of a file whose elements, but `OWN_TAGS`, are those of another.
+
+    Args:
+        before: Of the other file, without attributes, one frame.
+        header: Of this file.
+    """
+    position = header.elements.decimals(_POSITION)
+    return replace(
+        before,
+        path=str(header.path),
+        file_size=header.file_size,
+        modified_ns=header.modified_ns,
+        sop_instance_uid=header.elements.code(_SOP_INSTANCE),
+        image_position_patient=position[:3] if len(position) == 3 else None,
+    )
+
+
 def _whole(header: DicomHeader, frames: int, with_attributes: bool) -> InstanceHeader:
     """Return the record of a file as its top-level elements tell it."""
     elements = header.elements

@@ -144,6 +144,9 @@ def put_modality_values(
         limits = np.iinfo(out.dtype)
         if low < limits.min or high > limits.max:
             raise DoesNotFitError
+    if stored.dtype.kind in "iu" and stored.dtype.itemsize == out.dtype.itemsize:
+        # Seen as the other signedness, which modular arithmetic allows, numpy need not cast.
+        stored = stored.astype(stored.dtype.newbyteorder("="), copy=False).view(out.dtype)
     # Modular arithmetic: intermediate wrap-around cancels where the final value fits.
     slope, intercept = (_wrapped(part, out.dtype) for part in (rescale.slope, rescale.intercept))
     if slope == 1 and intercept == 0:

@@ -17,7 +17,13 @@ from carez_desktop.dicom.frame_location import (
 )
 from carez_desktop.dicom.frame_values import FrameTransform
 from carez_desktop.dicom.header_reader import DicomHeader, open_regular, read_open_header
-from carez_desktop.dicom.instance_header import PLACE_TAGS, WANTED_TAGS, frame_headers
+from carez_desktop.dicom.instance_header import (
+    OWN_TAGS,
+    PLACE_TAGS,
+    WANTED_TAGS,
+    following_slice,
+    frame_headers,
+)
 from carez_desktop.dicom.modality_values import Rescale, read_modality_lut
 from carez_desktop.dicom.overlays import OVERLAY_TAGS
 from carez_desktop.dicom.palette import PALETTE_TAGS, read_palette
@@ -103,6 +109,7 @@ class RecordFiles:
         self._all_attributes = all_attributes
         self._open: _OpenFile | None = None
         self._stream: tuple[str, BinaryIO] | None = None
+        self._pattern: tuple[object, _OpenFile] | None = None
 
     @property
     def header(self) -> DicomHeader:
@@ -159,6 +166,9 @@ class RecordFiles:
         stream = self._stream_at(path)
         try:
             header = read_open_header(stream, Path(path), REFERENCE_TAGS if full else SLICE_TAGS)
+            steady = None if full else _steady_facts(header)
+            if self._pattern is not None and steady == self._pattern[0]:
+                return _alike(self._pattern[1], path, header)
             instances = frame_headers(header, with_attributes=full)
             if header.pixels is None or not instances or not instances[0].has_pixels:
                 raise UnreadableFileError("The file has no pixel data", subject=path, hint=AGAIN)
@@ -175,7 +185,10 @@ class RecordFiles:
         except OSError as error:
             raise _unreadable(path, error) from error
         mosaic = read_mosaic(header.elements) if len(instances) > 1 else None
-        return _OpenFile(path, header, instances, transform, frames, mosaic)
+        opened = _OpenFile(path, header, instances, transform, frames, mosaic)
+        if steady is not None and frames == len(instances) == 1:
+            self._pattern = (steady, opened)
+        return opened
 
     def _check_unchanged(self, instance: InstanceHeader) -> None:
         """Refuse a file that is not the one that was imported."""
@@ -191,6 +204,20 @@ class RecordFiles:
         else:
             return
         raise UnreadableFileError(what, subject=instance.path, hint=AGAIN)
+
+
+def _steady_facts(header: DicomHeader) -> object:
+    """Return what slices of one series have in common: equal facts need be read but once."""
+    elements, pixels = header.elements, header.pixels
+    values = {tag: value for tag, value in elements.values.items() if tag not in OWN_TAGS}
+    place = None if pixels is None else (pixels.tag, pixels.length is None, pixels.vr)
+    syntax = (header.transfer_syntax_uid, elements.little_endian, header.deflated_from is None)
+    return values, place, syntax, header.flags
+
+
+def _alike(pattern: _OpenFile, path: str, header: DicomHeader) -> _OpenFile:
+    instances = (following_slice(pattern.instances[0], header),)
+    return _OpenFile(path, header, instances, pattern.transform, 1)
 
 
 def _open_file(path: str) -> BinaryIO:

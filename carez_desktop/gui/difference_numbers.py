@@ -50,8 +50,8 @@ class DifferenceNumbers(QWidget):
                 cell.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
                 grid.addWidget(cell, row, column)
                 self._cells[row, column] = cell
-        self._cells[0, 1].setText("This plane")
-        self._cells[0, 2].setText("Both volumes")
+        self._cells[0, 1].setText("Plane")
+        self._cells[0, 2].setText("Volumes")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(session.theme.size("space_2"))
@@ -82,7 +82,7 @@ class DifferenceNumbers(QWidget):
 
     def as_text(self) -> str:
         """Return the table with tabulators, units in its first line."""
-        lines = [f"First minus second ({self._units})\tThis plane\tBoth volumes"]
+        lines = [f"First minus second ({self._units})\tPlane\tVolumes"]
         columns = [_texts(item) for item in (self._plane, self._whole)]
         for row, name in enumerate(_ROWS):
             lines.append("\t".join((name, *(texts[row] for texts in columns))))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +15,8 @@ from carez_desktop.workflows._window_preset_file import read_window_file
 from carez_desktop.workflows.context import open_context
 from carez_desktop.workflows.list_window_presets import list_window_presets
 from carez_desktop.workspace.display_window import DisplayWindow
-from carez_desktop.workspace.modality_presets import presets_for
+from carez_desktop.workspace.layer import Layer
+from carez_desktop.workspace.modality_presets import presets_for, presets_of_layers
 from tests.builders.analytic_volumes import analytic_volume
 
 _OWN = """
@@ -92,3 +95,21 @@ def test_what_is_wrong_is_refused(old: str, new: str, tmp_path: Path) -> None:
     path.write_text(_OWN.replace(old, new))
     with pytest.raises(UsageError, match="Window presets"):
         read_window_file(path)
+
+
+def test_presets_of_a_layer_are_made_once_and_let_it_go(tmp_path: Path) -> None:
+    asked = []
+
+    def windows() -> tuple:
+        asked.append(1)
+        return list_window_presets(open_context(tmp_path)).windows
+
+    of = presets_of_layers(windows)
+    layer, other = Layer(analytic_volume("axial")), Layer(analytic_volume("oblique"))
+    assert of(layer) is of(layer)
+    assert of(other) == of(layer)
+    assert len(asked) == 1
+    ghost = weakref.ref(layer)
+    del layer
+    gc.collect()
+    assert ghost() is None

@@ -49,6 +49,8 @@ def _content(header: DicomHeader) -> FileContent:
     if object_name(sop_class, header.elements.code(0x00080060)):
         return FileContent(object=read_referenced_object(header))
     reason = _truncation(header)
+    if header.pixels is None and "header_cut" in header.flags:
+        reason = "The file is truncated: its header breaks off before the pixels"
     if not elements.code(_SOP_INSTANCE) and header.pixels is None:
         if is_directory_file(header.path):
             return FileContent()

@@ -30,13 +30,7 @@ def write_volume_file(volume: Volume, path: Path) -> None:
     Raises:
         UsageError: Another extension. StorageError: The folder is full, missing or read-only.
     """
-    suffix = next((s for s in WRITE_SUFFIXES if path.name.lower().endswith(s)), "")
-    if not suffix:
-        raise UsageError(
-            f"Volumes are not written as {path.suffix or 'a file without extension'}",
-            subject=str(path),
-            hint="Give a name that ends in .nii.gz, .nii or .nrrd",
-        )
+    suffix = check_target(path)
     image = to_sitk(volume)
     description = f"{volume.modality} {volume.units}"
     if volume.kind is VolumeKind.SYNTHETIC:
@@ -62,6 +56,28 @@ def write_volume_file(volume: Volume, path: Path) -> None:
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)
+
+
+def check_target(path: Path) -> str:
+    """Return the extension of a file to write, before the long work of reading begins.
+
+    Raises:
+        UsageError: Another extension. StorageError: Its folder is missing.
+    """
+    suffix = next((s for s in WRITE_SUFFIXES if path.name.lower().endswith(s)), "")
+    if not suffix:
+        raise UsageError(
+            f"Volumes are not written as {path.suffix or 'a file without extension'}",
+            subject=str(path),
+            hint="Give a name that ends in .nii.gz, .nii or .nrrd",
+        )
+    if not path.parent.is_dir():
+        raise StorageError(
+            "The folder to write into is not there",
+            subject=str(path.parent),
+            hint="Create the folder first, or choose another one",
+        )
+    return suffix
 
 
 def _check_written(part: Path, image: sitk.Image) -> None:

@@ -42,9 +42,11 @@ def export_volume(
         UsageError: Another extension. StorageError: The folder cannot be written.
         InputError: As `load_volume` raises.
     """
-    from carez_desktop.imaging.volume_writer import write_volume_file
+    from carez_desktop.imaging.volume_writer import check_target, write_volume_file
     from carez_desktop.workflows.load_volume import load_volume
 
+    target = out.expanduser().absolute()
+    check_target(target)
     volume = load_volume(
         context,
         volume_id=volume_id,
@@ -55,7 +57,6 @@ def export_volume(
         partial=partial,
     )
     cancel.raise_if_cancelled()
-    target = out.expanduser().absolute()
     progress.report(0.8, f"Writing {target.name}")
     write_volume_file(volume, target)
     geometry, array = volume.geometry, volume.array

@@ -10,7 +10,7 @@ import SimpleITK as sitk  # noqa: N813 - its own convention
 from carez_desktop.dicom.scan import scan_files
 from carez_desktop.domain.stacking import stack_instances
 from carez_desktop.domain.volume import VolumeKind
-from carez_desktop.errors import GeometryError, NotFoundError, StorageError
+from carez_desktop.errors import CarezError, GeometryError, NotFoundError, StorageError, UsageError
 from carez_desktop.imaging.volume_files import describe_volume_file
 from carez_desktop.workflows.context import WorkflowContext, open_context
 from carez_desktop.workflows.export_volume import export_volume
@@ -90,3 +90,13 @@ def test_export_to_a_missing_folder_names_it(context: WorkflowContext, tmp_path:
     with pytest.raises(StorageError) as caught:
         export_volume(context, volume_id="1.2.3.4", out=tmp_path / "none" / "v.nrrd")
     assert caught.value.subject == str(tmp_path / "none")
+
+
+@pytest.mark.parametrize(("name", "kind"), [("v.mha", UsageError), ("none/v.nrrd", StorageError)])
+def test_a_wrong_target_is_refused_before_any_slice_is_read(
+    context: WorkflowContext, tmp_path: Path, name: str, kind: type[CarezError]
+) -> None:
+    read: list[object] = []
+    with pytest.raises(kind):
+        export_volume(context, volume_id="1.2.3.4", out=tmp_path / name, partial=read.append)
+    assert not read

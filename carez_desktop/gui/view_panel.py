@@ -9,6 +9,7 @@ import numpy.typing as npt
 from PySide6.QtCore import QTimer, Signal
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
+from carez_desktop.domain.named_window import NamedWindow
 from carez_desktop.errors import CarezError
 from carez_desktop.gui.command_menu import command_button
 from carez_desktop.gui.compare_panel import ComparePanel
@@ -25,6 +26,7 @@ from carez_desktop.gui.window_panel import WindowPanel
 from carez_desktop.workspace.arrangement import Arrangement
 from carez_desktop.workspace.compare_settings import CompareMode
 from carez_desktop.workspace.layer import Layer
+from carez_desktop.workspace.modality_presets import presets_of_layers
 from carez_desktop.workspace.pane import Pane
 
 _REFRESH_MS = 60
@@ -55,7 +57,7 @@ class ViewPanel(QWidget):
         self._series.busy.connect(self._say)
         self._series.failed.connect(self._say_error)
         theme = session.theme
-        self.greys = WindowPanel(theme, lambda _: ())
+        self.greys = WindowPanel(theme, presets_of_layers(partial(_named_windows, session)))
         self.plane = PlanePanel(theme)
         self.compare = ComparePanel(session, self._series)
         self.links = LinkPanel(session)
@@ -63,7 +65,7 @@ class ViewPanel(QWidget):
         self.plots = PlotPanel(session)
         self.volumes = VolumeCards(theme)
         self.sections: tuple[PanelSection, ...] = (
-            self.greys, self.plane, self.compare, self.links, self.overlays, self.plots,
+            self.greys, self.compare, self.plane, self.links, self.overlays, self.plots,
             self.volumes,
         )  # fmt: skip
         self.note = words("", "caution", wrap=True)
@@ -196,7 +198,7 @@ class ViewPanel(QWidget):
 
     def _register_commands(self) -> None:
         commands = self._session.commands
-        greys, plane, compare, links = self.greys, self.plane, self.compare, self.links
+        greys, compare, plane, links = self.greys, self.compare, self.plane, self.links
         commands.register_all(
             {
                 "file_window": greys.next_file_window,
@@ -254,3 +256,9 @@ class ViewPanel(QWidget):
         if self._pane is None or self._pane.second is None:
             return "The pane compares nothing: choose a second volume"
         return ""
+
+
+def _named_windows(session: Session) -> tuple[NamedWindow, ...]:
+    from carez_desktop.workflows.list_window_presets import list_window_presets
+
+    return list_window_presets(session.context).windows

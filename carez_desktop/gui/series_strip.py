@@ -69,7 +69,8 @@ def strip_entries(context: WorkflowContext, volume_id: str) -> tuple[StripEntry,
         entries.append(
             StripEntry(
                 record.volume_id,
-                record.description or record.modality,
+                " ".join(p for p in (record.split_reason, record.description) if p)
+                or record.modality,
                 "\n".join(word for word in words if word),
                 record.kind is VolumeKind.SYNTHETIC,
                 pictures.get(record.volume_id, b""),

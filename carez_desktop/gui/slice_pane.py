@@ -10,7 +10,7 @@ import logging
 from dataclasses import replace
 
 import numpy as np
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QDragEnterEvent,
     QDropEvent,
@@ -47,6 +47,7 @@ from carez_desktop.workspace.viewport import Viewport
 SERIES_MIME = "application/x-carez-volume-id"
 """Drags of a series carry its volume id under this type."""
 
+_SETTLE_MILLISECONDS = 150
 _log = logging.getLogger(__name__)
 _FAILURES = (CarezError, ArithmeticError, LookupError, MemoryError, RuntimeError, ValueError)
 
@@ -96,6 +97,12 @@ class SlicePane(QWidget):
         self.renderer: PaneRenderer | None = None
         self._message = self._failure = ""
         self._lines: tuple[PlaneLine, ...] = ()
+        # An oblique slab is coarse while it moves, and fine once it rests.
+        self._is_moving = False
+        self._settled = QTimer(self)
+        self._settled.setSingleShot(True)
+        self._settled.setInterval(_SETTLE_MILLISECONDS)
+        self._settled.timeout.connect(self._settle)
         self.mouse = PaneMouse(self, lambda: self._lines, self._turn_others)
         self.mouse.region_drawn.connect(self.region_drawn)
         self.mouse.line_drawn.connect(self.line_drawn)
@@ -162,6 +169,9 @@ class SlicePane(QWidget):
     def _follow(self) -> None:
         viewport, layer = self.viewport, self.layer
         self._failure = ""
+        if viewport is not None and viewport.is_oblique and viewport.slab.is_thick:
+            self._is_moving = True
+            self._settled.start()
         if viewport is not self._viewport:
             self._viewport = viewport
             self.mouse.let_go()
@@ -171,6 +181,10 @@ class SlicePane(QWidget):
             if viewport is not None and layer is not None:
                 viewport.resize(self.width(), self.height())
                 self.setAccessibleName(f"{viewport.plane.value} {layer.title}")
+        self.update()
+
+    def _settle(self) -> None:
+        self._is_moving = False
         self.update()
 
     def sizeHint(self) -> QSize:
@@ -185,18 +199,18 @@ class SlicePane(QWidget):
 
     def picture(self) -> QImage | None:
         """Return the slice as device pixels, with the source's graphics; None while empty."""
-        image = self._image()
+        image = self._image(quick=False)
         return image.copy() if image is not None else None
 
-    def _image(self) -> QImage | None:
-        """As `picture`, on memory that lasts until the next one."""
+    def _image(self, *, quick: bool) -> QImage | None:
+        """As `picture`, on memory that lasts until the next one; quick ones may be coarse."""
         pane, renderer = self.pane, self.renderer
         if pane is None or pane.base is None or renderer is None:
             return None
         ratio = self.devicePixelRatioF()
         width = max(1, round(self.width() * ratio))
         height = max(1, round(self.height() * ratio))
-        self._pixels = renderer.pixels(width, height, ratio)
+        self._pixels = renderer.pixels(width, height, ratio, quick=quick)
         if self.shows_overlays:
             mask = renderer.graphics(width, height, ratio)
             if mask is not None:
@@ -256,7 +270,7 @@ class SlicePane(QWidget):
         overlay.paint_progress(self.progress_text or refusal)
 
     def _paint_picture(self, painter: QPainter) -> PaneAnnotations | None:
-        image, note = self._image(), self.annotations()
+        image, note = self._image(quick=self._is_moving), self.annotations()
         if image is not None:
             painter.drawImage(0, 0, image)
         return note

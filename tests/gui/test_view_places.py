@@ -22,7 +22,8 @@ from carez_desktop.gui.view_page import ViewPage
 from carez_desktop.workspace.display_window import DisplayWindow
 from carez_desktop.workspace.layer import Layer
 from carez_desktop.workspace.layouts import layout_of
-from carez_desktop.workspace.plane_basis import Plane
+from carez_desktop.workspace.plane_basis import Plane, rotation_about
+from carez_desktop.workspace.slab import Slab, SlabMode
 from tests.builders.analytic_volumes import analytic_volume
 
 Button, Modifier = Qt.MouseButton, Qt.KeyboardModifier
@@ -257,3 +258,25 @@ def test_the_strip_lists_the_series_of_the_patient(filled: MainWindow, qtbot: Qt
     item = page.strip.item(0)
     carried = page.strip.mimeData([item])
     assert bytes(carried.data(SERIES_MIME).data()).decode() == filled.session.listed[0]
+
+
+def test_an_oblique_slab_is_coarse_while_it_moves_and_fine_once_it_rests(
+    page: ViewPage, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
+) -> None:
+    pane = page.grid.widgets[0]
+    viewport, renderer = pane.viewport, pane.renderer
+    assert viewport is not None
+    assert renderer is not None
+    asked: list[bool] = []
+    plain = renderer.pixels
+
+    def pixels(*sizes: float, quick: bool = False) -> object:
+        asked.append(quick)
+        return plain(*sizes, quick=quick)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(renderer, "pixels", pixels)
+    viewport.set_slab(Slab(SlabMode.MIP, 6.0))
+    viewport.rotate(rotation_about(viewport.right, 0.3))
+    pane.grab()
+    assert asked[-1] is True
+    qtbot.waitUntil(lambda: asked[-1] is False, timeout=2000)

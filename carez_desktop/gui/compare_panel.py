@@ -305,8 +305,11 @@ class ComparePanel(PanelSection):
             self.compare_with(pane.second.layer)
 
     def _turn_over(self) -> None:
-        if self.pane is not None:
-            self._change(shows_second=not self.pane.settings.shows_second)
+        pane = self.pane
+        if pane is not None and pane.is_comparing and pane.settings.mode is CompareMode.FLICKER:
+            self._change(shows_second=not pane.settings.shows_second)
+        else:
+            self.by_itself.setChecked(False)
 
     def _set_flicker(self, by_itself: bool) -> None:
         if by_itself:

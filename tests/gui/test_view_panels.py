@@ -227,6 +227,18 @@ def test_flicker_shows_the_other_one_while_held(
     assert pane.settings == before
 
 
+def test_flicker_by_itself_ends_with_the_mode(
+    page: ViewPage, side: ViewPanel, second: Layer, qtbot: QtBot
+) -> None:
+    side.compare.compare_with(second)
+    side.compare.set_mode(CompareMode.FLICKER)
+    pane = page.arrangement.active_pane
+    side.compare.by_itself.setChecked(True)
+    qtbot.waitUntil(lambda: pane.settings.shows_second, timeout=3000)
+    side.compare.compare_with(None)
+    qtbot.waitUntil(lambda: not side.compare.by_itself.isChecked(), timeout=3000)
+
+
 def test_numbers_of_a_difference_are_the_subtraction(
     window: MainWindow, side: ViewPanel, second: Layer
 ) -> None:

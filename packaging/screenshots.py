@@ -1,7 +1,9 @@
-"""Make the pictures of the manual from simulated studies: `make screenshots`.
+"""Make the pictures of the manual and the gallery of the View page: `make screenshots`.
 
-The small window goes into docs/images; the large ones go to a folder that is named at the end, for
-whoever judges the looks.
+The manual's are made from simulated studies at the size of a small window and go into docs/images.
+Everything else goes to a folder outside the repository that is named at the end, for whoever judges
+the looks: every page, and every scene of `view_gallery`, at several sizes and scales; on real
+studies too where they are beside the checkout (or where `CAREZ_TEST_STUDIES` says).
 """
 
 from __future__ import annotations
@@ -15,8 +17,9 @@ from pathlib import Path
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(ROOT / "packaging")]
 
+import view_gallery  # noqa: E402
 from PIL import Image  # noqa: E402
 
 from carez_desktop.gui.application import build_window, wait_until_idle  # noqa: E402
@@ -25,9 +28,15 @@ from carez_desktop.system.network_guard import install_network_guard  # noqa: E4
 from carez_desktop.workflows.context import WorkflowContext, open_context  # noqa: E402
 
 PATIENTS = 8
+BUNDLE = "low-dose-ct-demo.h5"
 LARGEST_BYTES = 300_000
 COLOURS = 128
 SIZES = ((1280, 800), (1920, 1080))
+SCALES = {"1920x1080-150": ("1.5", (1280, 720)), "3840x2160-200": ("2", (1920, 1080))}
+"""Name of a size in device pixels -> scale factor, logical size of the window."""
+
+MANUAL_SCENES = ("compare-swipe", "compare-difference", "chest-turned")
+SHARED = ROOT.parent / "shared" / "data" / "unpack.py"
 
 
 def fill_home(context: WorkflowContext) -> Path:
@@ -39,7 +48,7 @@ def fill_home(context: WorkflowContext) -> Path:
     from carez_desktop.workflows.seal_bundle import seal_bundle
     from carez_desktop.workflows.simulate_studies import simulate_studies
 
-    bundle = context.bundles_folder / "low-dose-ct-demo.h5"
+    bundle = context.bundles_folder / BUNDLE
     if bundle.exists():
         return bundle
     made = simulate_studies(context, folder=context.home / "simulated", patients=PATIENTS)
@@ -73,9 +82,8 @@ def save(window: MainWindow, path: Path, *, small: bool) -> None:
     """Write the window; a picture for the repository is reduced to few colours where it is big."""
     wait_until_idle(window, 120)
     window.grab().save(str(path), "PNG")
-    if small and path.stat().st_size > LARGEST_BYTES:
-        with Image.open(path) as picture:
-            picture.convert("RGB").quantize(COLOURS).save(path, optimize=True)
+    if small:
+        reduce(path)
     print(f"{path} {path.stat().st_size // 1024} KiB")
 
 
@@ -101,33 +109,101 @@ def take(window: MainWindow, bundle: Path, folder: Path, *, small: bool) -> None
     save(window, folder / "compare.png", small=small)
 
 
+def reduce(path: Path) -> None:
+    """Take a picture of the repository down to few colours where it is big."""
+    if path.stat().st_size > LARGEST_BYTES:
+        with Image.open(path) as picture:
+            picture.convert("RGB").quantize(COLOURS).save(path, optimize=True)
+
+
+def real_studies(folder: Path) -> Path | None:
+    """Return the folder of the real studies, unpacked there; None where there are none."""
+    given = os.environ.get("CAREZ_TEST_STUDIES")
+    if given and Path(given).is_dir():
+        return Path(given)
+    if not SHARED.is_file():
+        return None
+    subprocess.run([sys.executable, str(SHARED), str(folder)], check=True)
+    return folder
+
+
+def take_gallery(window: MainWindow, folder: Path, bundle: Path | None) -> None:
+    """Take every scene of the View page that the library of the window has studies for."""
+    left_out = view_gallery.take_scenes(window, folder, bundle=bundle)
+    print(f"Left out for want of a study: {', '.join(left_out) or 'none'}")
+
+
+def take_at_scale(home: Path, name: str, folder: Path) -> None:
+    """Take the gallery of a home at one scale; runs in a process of its own."""
+    context = open_context(home)
+    bundle = context.bundles_folder / BUNDLE
+    window = build_window(context)
+    window.show()
+    window.resize(*SCALES[name][1])
+    if bundle.exists():
+        take(window, bundle, folder, small=False)
+    take_gallery(window, folder, bundle if bundle.exists() else None)
+    window.close()
+
+
 def main() -> None:
-    """Take the pictures at every size."""
+    """Take the pictures at every size and scale."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--home", type=Path, help="keep the simulated home here")
-    parser.add_argument("--only", type=Path, help="take one size into this folder (internal)")
+    parser.add_argument("--scale", choices=SCALES, help="one scale of a home (internal)")
+    parser.add_argument("--out", type=Path, help="folder of the large pictures")
     options = parser.parse_args()
     install_network_guard()
     home = options.home or Path(tempfile.mkdtemp(prefix="carez-home-"))
+    if options.scale:
+        take_at_scale(home, options.scale, options.out)
+        return
+    large = options.out or Path(tempfile.mkdtemp(prefix="carez-screenshots-"))
+    homes = {home: take_simulated(home, large)}
+    studies = real_studies(large / "studies")
+    if studies is not None:
+        homes[large / "real-home"] = take_real(large / "real-home", studies, large)
+    for name, (factor, _) in SCALES.items():
+        for place, kind in homes.items():
+            words = ["--home", str(place), "--scale", name, "--out", str(large / kind / name)]
+            environment = {**os.environ, "QT_SCALE_FACTOR": factor}
+            subprocess.run([sys.executable, __file__, *words], check=True, env=environment)
+    print(f"Large pictures: {large}")
+
+
+def take_simulated(home: Path, large: Path) -> str:
+    """Take the manual's pictures and the gallery of simulated studies; return their folder."""
     context = open_context(home)
     bundle = fill_home(context)
     window = build_window(context)
     window.show()
-    if options.only is not None:
-        window.resize(*SIZES[1])
-        take(window, bundle, options.only, small=False)
-        window.close()
-        return
-    large = Path(tempfile.mkdtemp(prefix="carez-screenshots-"))
+    images = ROOT / "docs" / "images"
     for size in SIZES:
         window.resize(*size)
         is_first = size == SIZES[0]
-        folder = ROOT / "docs" / "images" if is_first else large / f"{size[0]}x{size[1]}"
-        take(window, bundle, folder, small=is_first)
+        folder = large / "simulated" / f"{size[0]}x{size[1]}"
+        take(window, bundle, images if is_first else folder, small=is_first)
+        take_gallery(window, folder, bundle)
     window.close()
-    scaled = [sys.executable, __file__, "--home", str(home), "--only", str(large / "3840x2160")]
-    subprocess.run(scaled, check=True, env={**os.environ, "QT_SCALE_FACTOR": "2"})
-    print(f"Large pictures: {large}")
+    small = large / "simulated" / f"{SIZES[0][0]}x{SIZES[0][1]}"
+    for name in MANUAL_SCENES:
+        target = images / f"{name}.png"
+        target.write_bytes((small / f"{name}.png").read_bytes())
+        reduce(target)
+    return "simulated"
+
+
+def take_real(home: Path, studies: Path, large: Path) -> str:
+    """Take the gallery of real studies; return its folder. Never one of them for the repository."""
+    context = open_context(home)
+    view_gallery.import_real(context, studies)
+    window = build_window(context)
+    window.show()
+    for size in SIZES:
+        window.resize(*size)
+        take_gallery(window, large / "real" / f"{size[0]}x{size[1]}", None)
+    window.close()
+    return "real"
 
 
 if __name__ == "__main__":

@@ -32,8 +32,9 @@ any_of '/usr/lib/*/dri/swrast_dri.so' '/usr/lib64/dri/swrast_dri.so' '/usr/lib/*
 any_of '/usr/lib/*/libEGL_mesa.so.0' '/usr/lib64/libEGL_mesa.so.0' || missing+=(libegl-mesa0)
 command -v Xvfb >/dev/null || missing+=(xvfb)
 command -v xauth >/dev/null || missing+=(xauth)
-if [ "$purpose" = test ]; then  # an independent reader that the tests compare with
+if [ "$purpose" = test ]; then  # what the tests compare with and drive the window with
   command -v dcm2niix >/dev/null || missing+=(dcm2niix)
+  command -v xdotool >/dev/null || missing+=(xdotool)  # real mouse and key events
 fi
 ls /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf >/dev/null 2>&1 || missing+=(fonts-dejavu-core)
 if ((${#missing[@]})); then

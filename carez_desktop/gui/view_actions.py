@@ -13,6 +13,8 @@ from carez_desktop.workspace.viewport import Viewport
 
 _SLICE_MILLISECONDS = 66
 _FASTEST_MILLISECONDS = 10
+_SKIPPED = 10
+_ZOOM = 1.25
 
 
 def frame_milliseconds(layer: Layer) -> int:
@@ -51,12 +53,16 @@ class ViewActions(QObject):
         on_viewport: dict[str, Callable[[Viewport], object]] = {
             "slice_next": lambda viewport: viewport.scroll(1),
             "slice_previous": lambda viewport: viewport.scroll(-1),
+            "slice_skip_forward": lambda viewport: viewport.scroll(_SKIPPED),
+            "slice_skip_back": lambda viewport: viewport.scroll(-_SKIPPED),
             "slice_first": lambda viewport: viewport.go_to_slice(0),
             "slice_last": lambda viewport: viewport.go_to_slice(1 << 30),
             "flip_horizontal": lambda viewport: _flip(viewport, True, False),
             "flip_vertical": lambda viewport: _flip(viewport, False, True),
             "turn_right": lambda viewport: viewport.set_turns(viewport.turns + 1),
             "turn_left": lambda viewport: viewport.set_turns(viewport.turns - 1),
+            "zoom_in": lambda viewport: viewport.zoom(_ZOOM),
+            "zoom_out": lambda viewport: viewport.zoom(1.0 / _ZOOM),
             "fit": lambda viewport: viewport.fit(),
             "one_to_one": self._show_one_to_one,
         }

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from functools import partial
 
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QStackedWidget
 
 from carez_desktop.domain.volume import Volume
-from carez_desktop.errors import CarezError
+from carez_desktop.errors import CarezError, DeviceError
 from carez_desktop.gui.layout_menu import LayoutButton
 from carez_desktop.gui.page_parts import EmptyState, Page
+from carez_desktop.gui.pane_export import PaneExport
 from carez_desktop.gui.plane_note import PlaneNote
 from carez_desktop.gui.play_bar import PlayBar
 from carez_desktop.gui.series_strip import SeriesStrip
@@ -103,6 +105,7 @@ class ViewPage(Page):
         self._restore_looks()
         self._show_options()
         self.undo = ViewUndo(session, self.grid)
+        PaneExport(self, session)
         told = [*([finding] if finding is not None else []), *kept.findings]
         if told:
             self.message.show_notice(". ".join(item.text for item in told))
@@ -192,9 +195,23 @@ class ViewPage(Page):
 
     def _failed(self, error: CarezError) -> None:
         self.message.show_error(error)
+        request = self.opening.request
+        if isinstance(error, DeviceError) and not request.second and request.every == 1:
+            self._offer_parts(error, request)
         self.panel_area.hide()
         self.title.setText("View")
         self._say(str(error), with_button=True)
+
+    def _offer_parts(self, error: CarezError, request: ViewRequest) -> None:
+        """Offer a volume that does not fit into memory in part."""
+        choices = [
+            (f"Open every {word} slice and pixel", partial(self.opening.open, part))
+            for word, part in (
+                ("2nd", replace(request, every=2)),
+                ("4th", replace(request, every=4)),
+            )
+        ]
+        self.message.show_notice(str(error), choices)
 
     def show_volumes(
         self,

@@ -4,17 +4,28 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import PIL.Image
 import pytest
-from PySide6.QtCore import QEvent, QMimeData, QPointF, Qt, QUrl
-from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent, QKeyEvent
+from PySide6.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import (
+    QDragEnterEvent,
+    QDragLeaveEvent,
+    QDropEvent,
+    QImage,
+    QKeyEvent,
+    QWheelEvent,
+)
 from PySide6.QtWidgets import QApplication, QMenu, QWidget
 from pytestqt.qtbot import QtBot
 
+from carez_desktop.gui.application import wait_until_idle
 from carez_desktop.gui.command_keys import key_text
 from carez_desktop.gui.command_menu import command_button
 from carez_desktop.gui.drop_veil import drop_text
 from carez_desktop.gui.main_window import MainWindow
 from carez_desktop.workspace.commands import COMMANDS
+from carez_desktop.workspace.display_file import load_display
+from carez_desktop.workspace.display_options import Corner
 
 NONE = Qt.KeyboardModifier.NoModifier
 SHIFT = Qt.KeyboardModifier.ShiftModifier
@@ -244,3 +255,112 @@ def test_tags_and_removals_of_the_library_are_taken_back(filled: MainWindow, qtb
     qtbot.waitUntil(lambda: tags() == ("gone",), timeout=5000)
     assert [changes.undo(), changes.undo_title] == ["1 volume removed", "Tag “check”"]
     qtbot.waitUntil(lambda: tags() == ("check",), timeout=5000)
+
+
+def _open_first(window: MainWindow, qtbot: QtBot) -> None:
+    """Open the first series in View, whole, with the keyboard in a pane."""
+    window.session.volumes_requested.emit(window.page("library").records[0].volume_id, "")
+    assert wait_until_idle(window, 30)
+    window.activateWindow()
+    window.page("view").grid.active_widget().setFocus()
+    qtbot.wait(20)
+
+
+def test_every_command_of_the_view_is_there(filled: MainWindow, qtbot: QtBot) -> None:
+    _open_first(filled, qtbot)
+    missing = [
+        entry.id
+        for entry in COMMANDS
+        if entry.scope == "view" and not filled.session.commands.is_registered(entry.id)
+    ]
+    assert missing == []
+
+
+def test_what_was_done_to_the_view_is_taken_back_by_key(filled: MainWindow, qtbot: QtBot) -> None:
+    _open_first(filled, qtbot)
+    page = filled.page("view")
+    pane, layer = page.grid.active_widget(), page.arrangement.active_pane.base.layer
+    window, scale = layer.window, pane.viewport.mm_per_pixel
+    qtbot.keyClick(pane, Qt.Key.Key_I)
+    assert layer.inverted
+    at = QPointF(pane.rect().center())
+    wheel = QWheelEvent(
+        at,
+        pane.mapToGlobal(at),
+        QPoint(),
+        QPoint(0, 240),
+        Qt.MouseButton.NoButton,
+        CONTROL,
+        Qt.ScrollPhase.NoScrollPhase,
+        False,
+    )
+    QApplication.sendEvent(pane, wheel)
+    zoomed = pane.viewport.mm_per_pixel
+    assert zoomed < scale
+    centre = pane.rect().center()
+    qtbot.mousePress(pane, Qt.MouseButton.LeftButton, pos=centre + QPoint(40, 40))
+    for step in range(5):
+        qtbot.mouseMove(pane, centre + QPoint(50 + 9 * step, 40))
+    qtbot.mouseRelease(pane, Qt.MouseButton.LeftButton, pos=centre + QPoint(90, 40))
+    qtbot.keyClick(pane, Qt.Key.Key_Z, CONTROL)
+    assert layer.window == window
+    assert pane.viewport.mm_per_pixel == zoomed
+    qtbot.keyClick(pane, Qt.Key.Key_Z, CONTROL)
+    assert pane.viewport.mm_per_pixel == pytest.approx(scale)
+    assert layer.inverted
+    qtbot.keyClick(pane, Qt.Key.Key_Z, CONTROL)
+    assert not layer.inverted
+    assert filled.overlays.note.text() == "Undone: Invert black and white"
+    qtbot.keyClick(pane, Qt.Key.Key_Z, CONTROL | SHIFT)
+    assert layer.inverted
+
+
+def test_one_key_hides_who_the_patient_is(filled: MainWindow, qtbot: QtBot) -> None:
+    _open_first(filled, qtbot)
+    page = filled.page("view")
+    display = filled.session.display
+    display.options = display.options.placed("patient", Corner.TOP_RIGHT)
+    name = page.arrangement.layers[0].volume.attributes["patient_name"]
+    pane = page.grid.active_widget()
+    assert pane.annotations().top_right == (name,)
+    assert name in page.title.full_text
+    qtbot.keyClick(pane, Qt.Key.Key_P)
+    assert pane.annotations().top_right == ()
+    assert name not in page.title.full_text
+    # It stays hidden at the next start.
+    assert load_display(filled.session.context.home)[0].hides_identity
+    qtbot.keyClick(pane, Qt.Key.Key_P)
+    assert name in page.title.full_text
+
+
+def test_a_pane_is_saved_without_the_patient(filled: MainWindow, qtbot: QtBot) -> None:
+    _open_first(filled, qtbot)
+    page, home = filled.page("view"), filled.session.context.home
+    display = filled.session.display
+    display.options = display.options.placed("patient", Corner.TOP_RIGHT)
+    pane = page.grid.active_widget()
+    with_name = pane.grab().toImage()
+    qtbot.keyClick(pane, Qt.Key.Key_E, CONTROL)
+    assert wait_until_idle(filled, 30)
+    written = sorted((home / "pictures").glob("*.png"))
+    assert len(written) == 1
+    assert str(written[0]) in page.message.text
+    picture = QImage(str(written[0]))
+    assert (picture.width(), picture.height()) == (with_name.width(), with_name.height())
+    assert picture != with_name
+    # The pane itself still shows the name.
+    assert pane.annotations().top_right != ()
+
+
+def test_a_film_has_every_slice_and_the_pane_comes_back(filled: MainWindow, qtbot: QtBot) -> None:
+    _open_first(filled, qtbot)
+    page, home = filled.page("view"), filled.session.context.home
+    pane = page.grid.active_widget()
+    place = pane.viewport.slice_number
+    filled.session.commands.run("export_cine")
+    assert wait_until_idle(filled, 60)
+    written = sorted((home / "pictures").glob("*.gif"))
+    assert len(written) == 1, page.message.text
+    with PIL.Image.open(written[0]) as film:
+        assert film.n_frames == pane.viewport.slice_count
+    qtbot.waitUntil(lambda: pane.viewport.slice_number == place)

@@ -40,11 +40,13 @@ class ViewRequest:
         first: Volume id.
         second: Another one to lay beside it; "" for none, or for the source of a bundle's case.
         resampled: Put slices that are no regular grid onto one.
+        every: Take one of so many slices, rows and columns, where the whole does not fit.
     """
 
     first: str
     second: str = ""
     resampled: bool = False
+    every: int = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +117,10 @@ def load_layers(
         call.partial(_placed(first, None if request.resampled else hanging))
 
     partial = _nothing if other else first_slice
-    left = _load(context, records[0], ids[0], share, call, partial, stand_in, request.resampled)
+    if request.every > 1:
+        left = _load_part(context, records[0], request, share, call, stand_in)
+    else:
+        left = _load(context, records[0], ids[0], share, call, partial, stand_in, request.resampled)
     right = None
     if other:
         rest = PartProgress(call.progress, 0.5, 1.0)
@@ -141,6 +146,28 @@ def _placed(first: FirstSlice, hanging: Hanging | None) -> FirstSlice:
 
 def _nothing(_: object) -> None:
     return
+
+
+def _load_part(
+    context: WorkflowContext,
+    record: VolumeRecord | None,
+    request: ViewRequest,
+    progress: ProgressReporter,
+    call: JobCall,
+    stand_in: bool,
+) -> Layer:
+    from carez_desktop.workflows.load_reduced import load_reduced
+
+    volume = load_reduced(
+        context,
+        volume_id=request.first,
+        every=request.every,
+        progress=progress,
+        cancel=call.cancel,
+    )
+    layer = to_layer(record, volume, stand_in=stand_in)
+    layer.title = f"{layer.title} (1 of {request.every} slices and pixels)"
+    return layer
 
 
 def _load(

@@ -13,6 +13,7 @@ from PySide6.QtGui import QDropEvent, QMouseEvent
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from carez_desktop.errors import DeviceError
 from carez_desktop.gui.application import wait_until_idle
 from carez_desktop.gui.main_window import MainWindow
 from carez_desktop.gui.pane_mouse import line_handles
@@ -280,3 +281,24 @@ def test_an_oblique_slab_is_coarse_while_it_moves_and_fine_once_it_rests(
     pane.grab()
     assert asked[-1] is True
     qtbot.waitUntil(lambda: asked[-1] is False, timeout=2000)
+
+
+def test_a_volume_that_does_not_fit_is_offered_in_part(
+    filled: MainWindow, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
+) -> None:
+    import carez_desktop.workflows.load_volume as loading
+
+    def refuse(*_: object, **__: object) -> None:
+        raise DeviceError("The volume needs 99999 MiB of memory, 5 MiB are free", hint="Choose")
+
+    monkeypatch.setattr(loading, "load_volume", refuse)
+    filled.session.volumes_requested.emit(filled.session.listed[0], "")
+    assert wait_until_idle(filled, 20)
+    page = _view(filled)
+    assert "99999 MiB" in page.notice.text
+    assert "2nd" in page.message.buttons[0].text()
+    qtbot.mouseClick(page.message.buttons[0], Button.LeftButton)
+    assert wait_until_idle(filled, 20)
+    (layer,) = page.arrangement.layers
+    assert "1 of 2" in layer.title
+    assert any(finding.code == "reduced" for finding in layer.volume.findings)

@@ -29,8 +29,8 @@ from carez_desktop.workflows.context import WorkflowContext, open_context  # noq
 
 PATIENTS = 8
 BUNDLE = "low-dose-ct-demo.h5"
-LARGEST_BYTES = 300_000
-COLOURS = 128
+LARGEST_BYTES = 350_000
+COLOURS = 256
 SIZES = ((1280, 800), (1920, 1080))
 SCALES = {"1920x1080-150": ("1.5", (1280, 720)), "3840x2160-200": ("2", (1920, 1080))}
 """Name of a size in device pixels -> scale factor, logical size of the window."""

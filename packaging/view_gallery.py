@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PySide6.QtTest import QTest
 
 from carez_desktop.domain.study import VolumeRecord
 from carez_desktop.gui.application import wait_until_idle
@@ -24,6 +25,7 @@ from carez_desktop.workspace.plane_basis import Plane
 from carez_desktop.workspace.slab import Slab, SlabMode
 
 WAIT_SECONDS = 120
+SETTLED_MS = 200
 STUDIES = (
     "ct_chest_nlst", "petct_acrin", "mr_prostate_prostatex", "ct_tilt_phantom_philips",
     "pydicom_data_subset", "hippocampus_train/images/hippocampus_001.nii.gz",
@@ -91,6 +93,7 @@ def compared(
 
 def turned(page: ViewPage, layers: Sequence[Layer]) -> None:
     """Turn the lines of the first pane."""
+    page.set_layout(LAYOUTS[2])
     viewport = page.arrangement.panes[0].viewport
     if viewport is not None:
         page.arrangement.group_of(layers[0]).turn_others(viewport, np.radians(20.0))
@@ -230,6 +233,8 @@ def _take(window: MainWindow, scene: Scene, ids: Sequence[str], folder: Path) ->
     if not wait_until_idle(window, WAIT_SECONDS):
         raise TimeoutError(scene.name)
     scene.arrange(page, page.arrangement.layers)
+    # The panel follows a little later than the panes.
+    QTest.qWait(SETTLED_MS)
     wait_until_idle(window, WAIT_SECONDS)
     path = folder / f"{scene.name}.png"
     window.grab().save(str(path), "PNG")

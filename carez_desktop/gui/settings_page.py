@@ -86,8 +86,10 @@ class SettingsPage(Page):
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         box = _narrow_box(title)
         for value, text in choices.items():
-            box.addItem(text, value)
-        box.activated.connect(lambda row: self._change(name, box.itemData(row)))
+            box.addItem(text, value.value)
+        # Qt keeps the bare text of an enumeration: the row finds the value itself.
+        values = tuple(choices)
+        box.activated.connect(lambda row: self._change(name, values[row]))
         form.addRow(words(title), box)
         self.panel.addLayout(form)
         return box
@@ -147,8 +149,10 @@ class SettingsPage(Page):
         self._is_showing = True
         self.shows_corners.setChecked(options.shows_corners)
         self.hides_identity.setChecked(options.hides_identity)
-        self.length_unit.setCurrentIndex(self.length_unit.findData(options.length_unit))
-        self.position_style.setCurrentIndex(self.position_style.findData(options.position_style))
+        self.length_unit.setCurrentIndex(self.length_unit.findData(options.length_unit.value))
+        self.position_style.setCurrentIndex(
+            self.position_style.findData(options.position_style.value)
+        )
         for name, box in self.places.items():
             corner = options.corner_of(name)
             box.setCurrentIndex(box.findData(corner.value if corner is not None else ""))

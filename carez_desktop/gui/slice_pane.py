@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from traceback import format_exception
 
 import numpy as np
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, QTimer, Signal
@@ -251,7 +252,8 @@ class SlicePane(QWidget):
             try:
                 note = self._paint_picture(painter)
             except _FAILURES as error:
-                _log.exception("a pane could not be painted")
+                # As text: a kept traceback would keep the painter beyond its widget, which crashes.
+                _log.error("A pane cannot be painted: %s", "".join(format_exception(error)))
                 self._failure = f"This cannot be painted: {error or type(error).__name__}"
         self._lines = note.lines if note is not None and self.shows_crosshair else ()
         if note is None or self.viewport is None:

@@ -3,8 +3,8 @@
 An AVIF sequence is an ISO base media file (ISO/IEC 14496-12) with an AV1 track of handler `pict`.
 As a film it wants the handler `vide`, another brand and a duration; the coded frames stay byte for
 byte. The boxes that change are written anew at the end, the old ones become `free`, so that no
-offset moves. libavif and libaom are BSD-2 and AV1 is free of royalties; no other encoder among the
-wheels of PyPI for H.264 is free of the GPL.
+offset moves. libavif and libaom are BSD-2; the wheels that encode H.264 carry x264 (GPL): decision
+0125.
 """
 
 from __future__ import annotations

@@ -93,7 +93,7 @@ def test_it_stops_within_a_second_of_being_asked() -> None:
         asked.append(time.monotonic())
         flag.cancel()
 
-    timer = threading.Timer(0.8, ask)
+    timer = threading.Timer(0.25, ask)
     timer.start()
     with pytest.raises(CancelledError):
         register(fixed, moving, cancel=flag)

@@ -157,6 +157,10 @@ def save_picture(person: Person, window: MainWindow, seen: dict[str, Any], home:
     seen["saved"] = []
     if not window.session.commands.is_registered("export_picture"):
         return
+    page = window.page("view")
+    assert isinstance(page, ViewPage)
+    # The field that was written in last keeps Ctrl+E for itself (end of the line).
+    person.click(pane_of(page, FIRST, Plane.AXIAL), QPoint(30, 300))
     person.press("ctrl+e")
     person.wait_for(lambda: list(home.rglob("*.png")), 30)
     person.wait()

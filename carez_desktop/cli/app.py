@@ -96,6 +96,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:  # noqa: BLE001 - the last border: never a traceback on the screen
         return _tell_crash(error, state)
     finally:
+        state.close()
         for number, handler in previous.items():
             signal.signal(number, handler)
 

@@ -35,17 +35,25 @@ _SAID_OF_MANY = 3
 
 @dataclass
 class CliState:
-    """The global options of one call, and its cancellation flag."""
+    """The global options of one call, its cancellation flag, and the home that it opened."""
 
     home: Path | None = None
     as_json: bool = False
     cancel: CancellationFlag = field(default_factory=CancellationFlag)
+    opened: list[WorkflowContext] = field(default_factory=list)
 
     def open_context(self) -> WorkflowContext:
-        """Open the site's home for the command."""
+        """Open the site's home for the command; `close` closes it."""
         from carez_desktop.workflows.context import open_context
 
-        return open_context(self.home)
+        context = open_context(self.home)
+        self.opened.append(context)
+        return context
+
+    def close(self) -> None:
+        """End children and connections now, not when memory happens to be cleared up."""
+        while self.opened:
+            self.opened.pop().close(library=True)
 
     def emit(self, document: Any, show: Callable[[], None]) -> None:
         """Print the JSON document, or call `show` to print text."""

@@ -61,10 +61,16 @@ class WorkflowContext:
 
         return ChildPool(preload=_CHILD_MODULES)
 
-    def close(self) -> None:
-        """End the children; an interpreter that exits does it by itself."""
+    def close(self, *, library: bool = False) -> None:
+        """End the children; an interpreter that exits does it by itself.
+
+        Args:
+            library: Close its connections too; only when no other thread works on it.
+        """
         if "children" in self.__dict__:
             self.children.close()
+        if library and "library" in self.__dict__:
+            self.library.close()
 
     @property
     def package_roots(self) -> tuple[Path, ...]:

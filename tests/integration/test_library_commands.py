@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import shutil
 import zipfile
@@ -254,3 +255,15 @@ def test_the_list_is_searched_by_field_and_paged(carez: Carez) -> None:
     assert ids("--search", "1.2. ct") == ["1.2.1", "1.2.2", "1.2.3"]
     assert ids("--search", "modality:mr") == []
     assert ids("--search", "patient:lung") == []
+
+
+def test_the_library_is_closed_when_a_command_ends(carez: Carez, tmp_path: Path) -> None:
+    gc.disable()  # closing must not wait for memory to be cleared up
+    try:
+        for code, text in ((0, "patient_id,d\nPAT01,a\n"), (3, "patient_id,d\nNOBODY,a\n")):
+            carez("library", "label", table(tmp_path, text), code=code)
+            assert [p.name for p in (carez.home / "library").glob("*.sqlite3*")] == [
+                "library.sqlite3"
+            ]
+    finally:
+        gc.enable()

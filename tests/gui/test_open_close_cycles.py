@@ -11,6 +11,7 @@ from collections import Counter
 import numpy as np
 import pytest
 from PySide6.QtCore import QEvent, QObject
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
 from carez_desktop.domain.geometry import VolumeGeometry
@@ -67,14 +68,22 @@ def _work_with_a_study(page: ViewPage, number: int) -> list[weakref.ref[Volume]]
     page.set_layout(layout_of("2x2"))
     _painted(page)
     page.close_volumes()
-    QApplication.processEvents()
+    _settle()
     return [weakref.ref(real), weakref.ref(made)]
+
+
+def _settle() -> None:
+    """Let deleted widgets go, as the event loop of the program does and a test's does not."""
+    QApplication.processEvents()
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    QApplication.processEvents()
 
 
 def _alive() -> Counter[str]:
     """Objects that a leak would add to: threads, widgets, Qt objects, VTK objects, our own."""
-    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
-    QApplication.processEvents()
+    # The panel follows what was closed a little later.
+    QTest.qWait(300)
+    _settle()
     gc.collect()
     found: Counter[str] = Counter(threads=threading.active_count())
     found["widgets"] = len(QApplication.allWidgets())

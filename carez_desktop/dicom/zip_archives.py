@@ -122,7 +122,8 @@ class _Unpacking:
         except (*_DAMAGE, OSError) as error:
             raise RefusedArchiveError(f"It is damaged or no ZIP ({error})") from error
         with archive:
-            members = [info for info in archive.infolist() if not info.is_dir()]
+            # Not is_dir(): a damaged directory may state an empty name, which it cannot take.
+            members = [info for info in archive.infolist() if not info.filename.endswith("/")]
             self._members += len(members)
             if self._members > MOST_MEMBERS:
                 raise RefusedArchiveError(f"It has more than {MOST_MEMBERS} members")

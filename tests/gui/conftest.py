@@ -13,14 +13,19 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PySide6.QtCore import QEvent
 from PySide6.QtWidgets import QApplication
 
 from carez_desktop.gui.application import build_window, qt_application, wait_until_idle
 from carez_desktop.gui.main_window import MainWindow
+from carez_desktop.gui.view_page import ViewPage
+from carez_desktop.gui.view_panel import ViewPanel
 from carez_desktop.workflows.context import open_context
+from carez_desktop.workspace.layer import Layer
 from tests.builders.chest_series import chest_cohort, write_chest
+from tests.builders.panel_volumes import PANEL_SHIFT, panel_volume
 
 faulthandler.enable()
 
@@ -85,3 +90,29 @@ def filled(window: MainWindow, chest_folder: Path) -> MainWindow:
     window.page("library").import_paths((chest_folder,), stand_in=True)
     assert wait_until_idle(window, 30)
     return window
+
+
+@pytest.fixture
+def page(window: MainWindow) -> ViewPage:
+    window.show_page("view")
+    view = window.page("view")
+    assert isinstance(view, ViewPage)
+    view.show_volumes(panel_volume())
+    QApplication.processEvents()
+    return view
+
+
+@pytest.fixture
+def side(page: ViewPage) -> ViewPanel:
+    for section in page.side.sections:
+        section.set_folded(False)
+    return page.side
+
+
+@pytest.fixture
+def second(page: ViewPage) -> Layer:
+    """A second volume of the same frame, 7 HU below the first, on another grid."""
+    made = panel_volume("turned", "2")
+    layer = Layer(made.with_array(made.array - np.float32(PANEL_SHIFT)))
+    page.arrangement.open(layer)
+    return layer

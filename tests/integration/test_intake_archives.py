@@ -275,3 +275,21 @@ def test_offsets_that_lead_before_the_file(
     result = taken(context, path)
     assert not result.scan.headers
     assert [item.path for item in result.scan.unreadable] == [f"{path}/a"]
+
+
+def test_a_member_without_a_name_is_left_out(context: WorkflowContext, tmp_path: Path) -> None:
+    """Found by fuzzing: `ZipInfo.is_dir` cannot take an empty name."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("a", "x")
+    data = packed.getvalue()
+    start, end = data.rindex(b"PK\x01\x02"), data.rindex(b"PK\x05\x06")
+    entry = data[start : start + 28] + bytes(2) + data[start + 30 : start + 46]
+    tail = bytearray(data[end:])
+    tail[12:16] = struct.pack("<I", len(entry))
+    path = tmp_path / "nameless.zip"
+    path.write_bytes(data[:start] + entry + bytes(tail))
+    assert [info.filename for info in zipfile.ZipFile(path).infolist()] == [""]
+    report = import_studies(context, paths=[path])
+    assert report.series == ()
+    assert any("were left out" in finding.text for finding in report.findings)

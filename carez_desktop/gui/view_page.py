@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QHBoxLayout, QPushButton, QStackedWidget
 
 from carez_desktop.domain.volume import Volume
 from carez_desktop.errors import CarezError, DeviceError
+from carez_desktop.gui.hanging_edit import HangingEdit
 from carez_desktop.gui.layout_menu import LayoutButton
 from carez_desktop.gui.page_parts import EmptyState, Page
 from carez_desktop.gui.pane_export import PaneExport
@@ -106,6 +107,7 @@ class ViewPage(Page):
         self._show_options()
         self.undo = ViewUndo(session, self.grid)
         PaneExport(self, session)
+        HangingEdit(self, session)
         told = [*([finding] if finding is not None else []), *kept.findings]
         if told:
             self.message.show_notice(". ".join(item.text for item in told))

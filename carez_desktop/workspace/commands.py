@@ -235,6 +235,7 @@ _LAYOUT: tuple[Command, ...] = (
         ("fold_panel", "Fold the panel on the right", ("Tab",), "sidebar"),
         ("fold_strip", "Fold the series on the left", ("Ctrl+B",), "thumbnails strip sidebar"),
         ("second_window", "Second window", ("Ctrl+Shift+N",), "monitor screen"),
+        ("edit_hanging", "Edit the hanging protocol", (), "layout rules copy"),
     ),
 )
 

@@ -22,6 +22,8 @@ READ_HEADERS = "carez_desktop.dicom.header_batch:read_headers"
 """How a pool is asked for `read_headers`."""
 
 _FEWEST_FOR_WARM, _FEWEST_FOR_COLD = 400, 1500
+# Taking in what two children read costs as much as reading it here (tests/benchmarks).
+_LEAST_CREW = 3
 _BATCH = 32
 _BATCH_S = 5.0
 _FILE_S = 5.0
@@ -47,12 +49,15 @@ def read_contents(
         paths: Regular files.
         children: Where to read; None reads here, in order.
         fewest_for_children: Fewer files than these are read here, too; None takes 400 where
-            children wait already and 1500 where they have to be started.
+            children wait already and 1500 where they have to be started, and reads all here
+            with fewer than three children.
         cancel: Asked at each file, or every 0.05 s.
 
     Raises:
         CancelledError: Between two files. ChildCrashError: No child can be started.
     """
+    if fewest_for_children is None and children is not None and children.processes < _LEAST_CREW:
+        children = None
     if children is not None and fewest_for_children is None:
         fewest_for_children = _FEWEST_FOR_WARM if children.is_warm else _FEWEST_FOR_COLD
     if children is None or len(paths) < (fewest_for_children or 0):

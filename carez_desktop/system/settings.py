@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import tomli_w
-from pydantic import ValidationError
 
 from carez_desktop.domain.codec import to_plain
 from carez_desktop.errors import StorageError, UsageError
-from carez_desktop.system._settings_file import SettingsFile
 
 SETTINGS_VERSION = 1
 
@@ -44,6 +42,11 @@ def load_settings(home: Path) -> Settings:
     path = home / "settings.toml"
     if not path.exists():
         return Settings()
+    # Building its model takes a twentieth of a second, which a home without settings need not wait.
+    from pydantic import ValidationError
+
+    from carez_desktop.system._settings_file import SettingsFile
+
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
         parsed = SettingsFile.model_validate(raw)

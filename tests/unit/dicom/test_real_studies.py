@@ -180,7 +180,7 @@ def test_charset_names_are_decoded(scanned: ScanResult) -> None:
 def test_every_series_that_is_not_refused_opens(find: Find, children: ChildPool) -> None:
     for record in find(""):
         if not record.refusal:
-            assert read_volume(record, children=children).array.shape == record.shape
+            assert read_volume(record, children=children).array.shape[:3] == record.shape
 
 
 def test_uptake_of_a_pet_agrees_with_its_real_world_objects(

@@ -83,8 +83,8 @@ def _settle() -> None:
 
 def _alive() -> Counter[str]:
     """Objects that a leak would add to: threads, widgets, Qt objects, VTK objects, our own."""
-    # The panel follows what was closed a little later.
-    QTest.qWait(300)
+    # The panel and the history of the view (400 ms) follow what was closed a little later.
+    QTest.qWait(700)
     _settle()
     gc.collect()
     found: Counter[str] = Counter(threads=threading.active_count())

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from carez_desktop.dicom.real_world_objects import read_linked_maps
-from carez_desktop.dicom.slice_reading import SlicePart, read_slice_arrays
+from carez_desktop.dicom.slice_reading import LoadedSlices, SlicePart, read_slice_arrays
 from carez_desktop.dicom.slice_source import AGAIN
 from carez_desktop.dicom.uptake import SuvReading
 from carez_desktop.dicom.volume_facts import describe, describe_slices
@@ -68,16 +68,7 @@ def read_volume(
 
         return read_slide_level(record, children=children, progress=progress, cancel=cancel)
     suv = SuvReading(record)
-    loaded = read_slice_arrays(
-        record,
-        range(record.shape[0]),
-        children=children,
-        progress=progress,
-        cancel=cancel,
-        partial=partial,
-        scale=suv.first_factor,
-        all_attributes=suv.is_pet,
-    )
+    loaded = _read_all(record, suv, children, progress, cancel, partial)
     geometry = _checked_geometry(record, [source.instance for source in loaded.sources])
     suv.settle(loaded)
     volume = describe(record, loaded, geometry, suv)
@@ -87,6 +78,27 @@ def read_volume(
         volume,
         real_world_maps=(*volume.real_world_maps, *maps),
         findings=(*volume.findings, *findings),
+    )
+
+
+def _read_all(
+    record: VolumeRecord,
+    suv: SuvReading,
+    children: ChildPool | None,
+    progress: ProgressReporter,
+    cancel: CancellationToken,
+    partial: Callable[[SlicePart], object],
+) -> LoadedSlices:
+    """Read every slice of a record, scaled to SUV as far as its first slice allows."""
+    return read_slice_arrays(
+        record,
+        range(record.shape[0]),
+        children=children,
+        progress=progress,
+        cancel=cancel,
+        partial=partial,
+        scale=suv.first_factor,
+        all_attributes=suv.is_pet,
     )
 
 
@@ -112,16 +124,7 @@ def read_slices(
     if record.refusal and not record.slices_only:
         _refuse(record)
     suv = SuvReading(record)
-    loaded = read_slice_arrays(
-        record,
-        range(record.shape[0]),
-        children=children,
-        progress=progress,
-        cancel=cancel,
-        partial=partial,
-        scale=suv.first_factor,
-        all_attributes=suv.is_pet,
-    )
+    loaded = _read_all(record, suv, children, progress, cancel, partial)
     suv.settle(loaded)
     geometries = [_slice_geometry(record, source.instance) for source in loaded.sources]
     slices = describe_slices(record, loaded, geometries, suv)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import (
@@ -219,11 +219,6 @@ class Segments(QWidget):
     def button(self, name: str) -> QPushButton:
         """Return the button of a choice."""
         return self._buttons[name]
-
-    def set_tips(self, tips: Mapping[str, str]) -> None:
-        """Say other words in the tooltips."""
-        for name, tip in tips.items():
-            self._buttons[name].setToolTip(tip)
 
 
 class NumberField(QWidget):

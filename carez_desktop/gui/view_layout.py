@@ -80,17 +80,6 @@ class PaneGrid(QWidget):
         """The pane of each cell of the layout, in its order; hidden where one is maximised."""
         return tuple(self._widgets)
 
-    def widget_of(self, pane: Pane) -> SlicePane:
-        """Return the widget of a pane of the layout.
-
-        Raises:
-            KeyError: It has no cell.
-        """
-        for widget in self._widgets:
-            if widget.pane is pane:
-                return widget
-        raise KeyError(pane.index)
-
     def active_widget(self) -> SlicePane:
         """Return the pane that keys act on."""
         return self._widgets[self.arrangement.active]

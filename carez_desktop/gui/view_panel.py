@@ -183,10 +183,6 @@ class ViewPanel(QWidget):
         self.plots.set_folded(False)
         self._say(self.plots.show_line(pane, start_lps, stop_lps))
 
-    def toggle_overlays(self) -> None:
-        """Show or hide the graphics of the source."""
-        self.plane.graphics.toggle()
-
     def _say(self, text: str) -> None:
         self.note.setText(text)
         self.note.setVisible(bool(text))
